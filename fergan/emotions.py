@@ -1,0 +1,53 @@
+"""The seven emotions of FER2013 and the row of seven that asks for them: the only list of them."""
+
+import torch
+from torch import Tensor
+
+EMOTIONS: tuple[str, ...] = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+"""Names in FER2013's label order: label 0 is angry, label 6 is neutral."""
+
+
+def index(name: str) -> int:
+    """The FER2013 label of an emotion's name, in any case.
+
+    Raises:
+        ValueError: the name is none of EMOTIONS.
+    """
+    try:
+        return EMOTIONS.index(name.strip().lower())
+    except ValueError:
+        raise ValueError(f"Unknown emotion {name!r}: choose one of {', '.join(EMOTIONS)}.") from None
+
+
+def one_hot(labels: Tensor) -> Tensor:
+    """Labels, int64 [B] in 0..6 -> emotion, float32 [B, 7], each row all on one emotion."""
+    return torch.nn.functional.one_hot(labels, len(EMOTIONS)).float()
+
+
+def blend(**weights: float) -> Tensor:
+    """Weights by name, each at least 0 -> emotion, float32 [7] that sums to 1.
+
+    Raises:
+        ValueError: an unknown name, a negative or non-finite weight, or nothing above 0.
+    """
+    row = torch.zeros(len(EMOTIONS))
+    for name, weight in weights.items():
+        row[index(name)] = weight
+    return normalize(row)
+
+
+def normalize(rows: Tensor) -> Tensor:
+    """Weights [..., 7], each at least 0 -> emotion, float32 [..., 7], rows summing to 1.
+
+    Raises:
+        ValueError: not seven columns, a negative or non-finite weight, or a row with nothing above 0.
+    """
+    if rows.shape[-1:] != (len(EMOTIONS),):
+        raise ValueError(f"An emotion needs {len(EMOTIONS)} weights; got the shape {tuple(rows.shape)}.")
+    rows = rows.float()
+    if not bool(torch.isfinite(rows).all()) or bool((rows < 0).any()):
+        raise ValueError("Emotion weights must be finite and at least 0.")
+    total = rows.sum(-1, keepdim=True)
+    if bool((total <= 0).any()):
+        raise ValueError("At least one emotion needs a weight above 0.")
+    return rows / total
