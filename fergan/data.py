@@ -1,0 +1,383 @@
+"""FER2013 as tensors: one call reads it in any of its forms; batches are an index, a flip, a cast."""
+
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from fergan import readers
+from fergan.emotions import EMOTIONS, normalize, one_hot
+from fergan.images import to_model
+from fergan.readers import SPLITS, VOTES
+
+__all__ = ["CONDITIONS", "DATASETS", "SPLITS", "VOTES", "Batches", "Faces", "Sampler", "conditions", "load"]
+
+CONDITIONS: tuple[str, ...] = ("onehot", "votes", "mix")
+
+
+class DataSet(NamedTuple):
+    """How to tell a form from its path, and how to read it at (path, size, channels)."""
+
+    detect: Callable[[Path], bool]
+    read: Callable[[Path, int, int], readers.Rows]
+
+
+DATASETS: dict[str, DataSet] = {
+    "packed": DataSet(readers.is_packed, readers.read_packed),
+    "csv": DataSet(readers.is_csv, readers.read_csv),
+    "folders": DataSet(readers.is_folders, readers.read_folders),
+}
+"""Forms of the data; the first that knows a path reads it."""
+
+READERS_VERSION = 1  # a change of what a reader gives needs another, or old caches stay in use
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A set of N faces, every row of its source, flawed ones marked.
+
+    Attributes:
+        images: uint8 [N, C, H, W].
+        labels: int64 [N], FER2013 order.
+        splits: uint8 [N], index into SPLITS.
+        votes: float32 [N, 10], FER+ votes in the order of VOTES, or None.
+        duplicate: bool [N], a test row whose exact pixels stand in Training.
+        usable: bool [N], False for one flat grey level, and where "not a face" (NF) has at least as many
+            FER+ votes as any other column. A face that has votes for contempt or unknown alone is a face.
+        source: the path that it was read from.
+        fingerprint: 16 hex digits of the sha256 of the images, labels and splits of the whole source; a
+            subset keeps it.
+    """
+
+    images: Tensor
+    labels: Tensor
+    splits: Tensor
+    votes: Tensor | None
+    duplicate: Tensor
+    usable: Tensor
+    source: str
+    fingerprint: str
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, rows: Tensor) -> "Faces":
+        """The rows of a bool mask [N] or an index, int64 [n]."""
+        rows = rows.to(self.labels.device)
+        return self._each(lambda tensor: tensor[rows])
+
+    def split(self, name: str, *, clean: bool = True) -> "Faces":
+        """One of SPLITS: Training without unusable rows, a test without rows that stand in Training.
+
+        Flat and not-a-face rows of a test stay, as the numbers of others count them.
+        With `clean=False` every row of the split.
+
+        Raises:
+            ValueError: no such split.
+        """
+        if name not in SPLITS:
+            raise ValueError(f"Unknown split {name!r}: choose one of {', '.join(SPLITS)}.")
+        rows = self.splits == SPLITS.index(name)
+        if clean:
+            rows = rows & (self.usable if name == "Training" else ~self.duplicate)
+        return self.subset(rows)
+
+    def to(self, device: torch.device | str) -> "Faces":
+        """The same faces on a device."""
+        return self._each(lambda tensor: tensor.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> "Faces":
+        return replace(
+            self,
+            images=change(self.images),
+            labels=change(self.labels),
+            splits=change(self.splits),
+            votes=None if self.votes is None else change(self.votes),
+            duplicate=change(self.duplicate),
+            usable=change(self.usable),
+        )
+
+
+def load(
+    path: Path | str,
+    *,
+    size: int = 48,
+    channels: int = 1,
+    cache: Path | Literal["default"] | None = "default",
+) -> Faces:
+    """Faces from a FER2013 CSV, image folders or the packed form; which one is told from the path.
+
+    Args:
+        path: a CSV, or a folder of one of DATASETS; `fer2013new.csv` beside the CSV or in the folder brings
+            the FER+ votes.
+        size: height and width that images are brought to.
+        channels: 1 for grey, 3 for RGB.
+        cache: folder for the parsed form; "default" is $FERGAN_CACHE, else fergan/ in $XDG_CACHE_HOME or
+            ~/.cache; None reads the source each time.
+
+    Raises:
+        FileNotFoundError: nothing is at the path.
+        ValueError: what is there cannot be read whole; the sentence names file, row and fault.
+    """
+    path = Path(path)
+    if size < 1 or channels not in (1, 3):
+        raise ValueError(
+            f"Images are read at a size of 1 or more in 1 or 3 channels; got {size}, {channels}."
+        )
+    if not path.exists():
+        raise FileNotFoundError(
+            f"{path} does not exist: give FER2013's CSV, its image folders or its packed form."
+        )
+    name = next((name for name, form in DATASETS.items() if form.detect(path)), None)
+    if name is None:
+        empty = path.is_dir() and not any(path.iterdir())
+        what = "is an empty folder" if empty else "is no data set known here"
+        raise ValueError(
+            f"{path} {what}: due is a CSV with emotion, pixels, Usage; a folder with labels.csv and"
+            " faces.png or faces.jpg; or folders of images named by emotion."
+        )
+    folder = _default_cache() if cache == "default" else cache
+    if folder is None:
+        return _marked(DATASETS[name].read(path, size, channels), str(path))
+    file, stamp = _cache_place(folder, path, name, size, channels)
+    faces = _from_cache(file, stamp, str(path))
+    if faces is None:
+        faces = _marked(DATASETS[name].read(path, size, channels), str(path))
+        _to_cache(faces, file, stamp)
+    return faces
+
+
+def _marked(rows: readers.Rows, source: str) -> Faces:
+    """Rows with duplicates and unusable rows marked."""
+    images, splits = torch.from_numpy(rows.images.copy()), torch.from_numpy(rows.splits)
+    labels = torch.from_numpy(rows.labels)
+    digests = [hashlib.blake2b(image.tobytes()).digest() for image in rows.images]
+    training = {digest for digest, split in zip(digests, rows.splits, strict=True) if split == 0}
+    seen = torch.tensor([digest in training for digest in digests])
+    flat = images.flatten(1).amin(1) == images.flatten(1).amax(1)
+    votes, no_face = None, torch.zeros_like(flat)
+    if rows.votes is not None:
+        votes = torch.from_numpy(rows.votes)
+        not_a_face = votes[:, VOTES.index("NF")]
+        no_face = (not_a_face > 0) & (not_a_face >= votes.amax(1))
+    fingerprint = _digest(images, labels, splits)[:16]
+    return Faces(images, labels, splits, votes, seen & (splits > 0), ~(flat | no_face), source, fingerprint)
+
+
+def _digest(*tensors: Tensor) -> str:
+    digest = hashlib.sha256()
+    for tensor in tensors:
+        digest.update(repr(tuple(tensor.shape)).encode())
+        digest.update(tensor.contiguous().numpy().data)
+    return digest.hexdigest()
+
+
+def _default_cache() -> Path | None:
+    if own := os.environ.get("FERGAN_CACHE"):
+        return Path(own)
+    if shared := os.environ.get("XDG_CACHE_HOME"):
+        return Path(shared) / "fergan"
+    try:
+        return Path.home() / ".cache" / "fergan"
+    except RuntimeError:  # a container's user may have no home
+        return None
+
+
+def _cache_place(folder: Path, path: Path, name: str, size: int, channels: int) -> tuple[Path, str]:
+    """The cache file of a source, and a stamp of its files' names, sizes and times: another is stale."""
+    path = path.absolute()
+    place = hashlib.sha256(f"{name} {size} {channels} {path}".encode(errors="surrogateescape"))
+    stamp = hashlib.sha256(str(READERS_VERSION).encode())
+    for file in [path, path.with_name(readers.FERPLUS)] if path.is_file() else _all_files(path):
+        if file.exists():
+            stat = file.stat()
+            line = f"{file}\0{stat.st_size} {stat.st_mtime_ns}\n"
+            stamp.update(line.encode(errors="surrogateescape"))
+    return folder / f"{place.hexdigest()[:32]}.safetensors", stamp.hexdigest()
+
+
+def _all_files(folder: Path) -> list[Path]:
+    """Files in the folder and two levels down, which is as far as a reader goes."""
+    files = []
+    for root, folders, names in os.walk(folder, followlinks=True):
+        if len(Path(root).relative_to(folder).parts) == 2:
+            folders.clear()
+        files += [Path(root) / name for name in names]
+    return sorted(files)
+
+
+def _from_cache(file: Path, stamp: str, source: str) -> Faces | None:
+    """The cached faces, or None where there are none, stale ones, or not as they were written."""
+    if not file.is_file():
+        return None
+    try:
+        with safe_open(file, framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            if metadata.get("stamp") != stamp:
+                return None
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (no mapping)
+    except (SafetensorError, OSError) as error:
+        _log.warning("The cache %s cannot be read and is written anew: %s", file, error)
+        return None
+    if metadata.get("check") != _digest(*(tensors[name] for name in sorted(tensors))):
+        _log.warning("The cache %s is not as it was written and is written anew.", file)
+        return None
+    votes = tensors.pop("votes", None)
+    return Faces(**tensors, votes=votes, source=source, fingerprint=metadata["fingerprint"])
+
+
+def _to_cache(faces: Faces, file: Path, stamp: str) -> None:
+    """Writes the file whole or not at all; a cache that cannot be written costs time, not the run."""
+    tensors = {
+        "images": faces.images,
+        "labels": faces.labels,
+        "splits": faces.splits,
+        "duplicate": faces.duplicate,
+        "usable": faces.usable,
+    }
+    if faces.votes is not None:
+        tensors["votes"] = faces.votes
+    check = _digest(*(tensors[name] for name in sorted(tensors)))
+    metadata = {"stamp": stamp, "check": check, "fingerprint": faces.fingerprint}
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=file.parent) as folder:
+            part = Path(folder) / file.name
+            save_file(tensors, part, metadata)
+            part.replace(file)
+    except (OSError, SafetensorError) as error:
+        _log.warning("The parsed data could not be kept in %s: %s", file.parent, error)
+
+
+_SEVEN = [
+    next(column for column, vote in enumerate(VOTES) if readers.SPELLINGS.get(vote) == label)
+    for label in range(len(EMOTIONS))
+]
+"""The column of VOTES that stands for each emotion."""
+
+
+def conditions(faces: Faces, kind: str) -> Tensor:
+    """Each face's emotion, float32 [N, 7], rows summing to 1, on the faces' device.
+
+    `onehot` is the label; `votes` the FER+ votes for the seven (contempt, unknown, not-a-face dropped),
+    the label where none is left; `mix` the mean of the two.
+
+    Raises:
+        ValueError: another kind, or votes are asked of data that has none.
+    """
+    if kind not in CONDITIONS:
+        raise ValueError(f"Unknown kind of condition {kind!r}: choose one of {', '.join(CONDITIONS)}.")
+    labels = one_hot(faces.labels)
+    if kind == "onehot":
+        return labels
+    if faces.votes is None:
+        raise ValueError(
+            f"{faces.source} has no FER+ votes for {kind!r}:"
+            f" put {readers.FERPLUS} beside it, or use 'onehot'."
+        )
+    votes = faces.votes[:, _SEVEN]
+    votes = normalize(torch.where(votes.sum(1, keepdim=True) > 0, votes, labels))
+    return votes if kind == "votes" else (labels + votes) / 2
+
+
+class Sampler:
+    """Draws rows with replacement, P(class) proportional to count ** power, rows of a class alike.
+
+    Power 0.5 balances by the square root of frequency; 1 is uniform over rows, 0 over classes present.
+    """
+
+    def __init__(self, labels: Tensor, seed: int, power: float = 0.5) -> None:
+        if len(labels) == 0:
+            raise ValueError("There is no face to draw from: the split is empty.")
+        labels = labels.cpu()
+        self.generator = torch.Generator().manual_seed(seed)
+        self._rows = labels.argsort(stable=True)
+        counts = labels.bincount()
+        self._counts = counts[counts > 0]
+        self._starts = self._counts.cumsum(0) - self._counts
+        weights = self._counts.double() ** power
+        self._edges = (weights.cumsum(0) / weights.sum())[:-1]
+
+    def draw(self, n: int) -> Tensor:
+        """Rows, int64 [n], on the CPU."""
+        chance, place = torch.rand(2, n, generator=self.generator, dtype=torch.float64)
+        kind = torch.searchsorted(self._edges, chance, right=True)
+        return self._rows[self._starts[kind] + (place * self._counts[kind]).long()]
+
+    def state(self) -> Tensor:
+        """The generator's state, uint8."""
+        return self.generator.get_state()
+
+    def load_state(self, state: Tensor) -> None:
+        """Goes on from where `state()` was taken."""
+        self.generator.set_state(state.cpu())
+
+
+class Batches:
+    """Endless batches of real faces with their emotion, and emotions for fakes, on the faces' device.
+
+    Args:
+        faces: what to draw from, often `load(...).split("Training").to(device)`.
+        conditions: float32 [N, 7], a row for each face.
+        batch: faces in a batch.
+        seed: of the one CPU generator behind rows, flips and emotions for fakes.
+        power: see Sampler.
+        flip: mirror half of the faces.
+        fake_power: as `power`, for `draw_emotion`; None is the same as `power`.
+    """
+
+    def __init__(
+        self,
+        faces: Faces,
+        conditions: Tensor,
+        batch: int,
+        seed: int,
+        power: float = 0.5,
+        flip: bool = True,
+        fake_power: float | None = None,
+    ) -> None:
+        if len(conditions) != len(faces) or batch < 1:
+            raise ValueError(
+                f"A batch needs a face and a condition for each; got {len(faces)} faces,"
+                f" {len(conditions)} conditions, a batch of {batch}."
+            )
+        self.images = faces.images
+        self.conditions = conditions.to(faces.images.device)
+        self.batch, self.flip = batch, flip
+        self._reals = Sampler(faces.labels, seed, power)
+        self._fakes = Sampler(faces.labels, seed, power if fake_power is None else fake_power)
+        self._fakes.generator = self._reals.generator  # one state resumes both
+
+    def __iter__(self) -> "Batches":
+        return self
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        """Images, float32 [B, C, H, W] in [-1, 1], and emotion [B, 7]."""
+        rows = self._reals.draw(self.batch).to(self.images.device, non_blocking=True)
+        images = self.images[rows]
+        if self.flip:
+            mirrored = torch.rand(self.batch, 1, 1, 1, generator=self._reals.generator) < 0.5
+            images = torch.where(mirrored.to(images.device, non_blocking=True), images.flip(-1), images)
+        return to_model(images), self.conditions[rows]
+
+    def draw_emotion(self, n: int) -> Tensor:
+        """Emotions for n fakes, float32 [n, 7]: those of real faces drawn with `fake_power`."""
+        return self.conditions[self._fakes.draw(n).to(self.conditions.device, non_blocking=True)]
+
+    def state(self) -> Tensor:
+        """The generator's state, uint8: with it the next batches repeat bit for bit."""
+        return self._reals.state()
+
+    def load_state(self, state: Tensor) -> None:
+        """Goes on from where `state()` was taken."""
+        self._reals.load_state(state)

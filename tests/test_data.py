@@ -1,0 +1,584 @@
+import logging
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from fergan import data
+from fergan.data import SPLITS, VOTES, Batches, Faces, Sampler, conditions, load
+from fergan.emotions import EMOTIONS
+from tests import factory
+
+REAL = Path(__file__).resolve().parents[2] / "shared" / "fer2013"
+needs_real = pytest.mark.skipif(not (REAL / "labels.csv").is_file(), reason=f"FER2013 is not in {REAL}")
+N = 30
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory, monkeypatch):
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("FERGAN_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture
+def faces():
+    return factory.draw_faces(N)
+
+
+def same(one: Faces, other: Faces) -> bool:
+    names = ("images", "labels", "splits", "duplicate", "usable")
+    votes = (one.votes is None) == (other.votes is None) and (
+        one.votes is None or torch.equal(one.votes, other.votes)
+    )
+    tensors = all(torch.equal(getattr(one, name), getattr(other, name)) for name in names)
+    return votes and tensors and one.fingerprint == other.fingerprint
+
+
+def votes_of(**given: int) -> list[int]:
+    return [given.get(name, 0) for name in VOTES]
+
+
+def packed(tmp_path, votes, faces=None, **more) -> Faces:
+    faces = factory.draw_faces(len(votes)) if faces is None else faces
+    return load(factory.write_packed(tmp_path / "packed", faces, votes=votes, **more))
+
+
+# Forms
+
+
+def test_every_form_gives_the_same_faces(tmp_path, faces):
+    votes = [votes_of(happiness=row % 10, neutral=10 - row % 10) for row in range(N)]
+    for name in ("plain", "spaced", "folders"):
+        (tmp_path / name).mkdir()
+        factory.write_ferplus(tmp_path / name / "fer2013new.csv", votes)
+    plain = load(factory.write_csv(tmp_path / "plain" / "fer2013.csv", faces))
+    spaced = load(factory.write_csv(tmp_path / "spaced" / "my.csv", faces, spaced=True))
+    folders = load(factory.write_folders(tmp_path / "folders", faces))
+    sheet = load(factory.write_packed(tmp_path / "packed", faces, votes=votes))
+    assert same(plain, spaced) and same(plain, folders) and same(plain, sheet)
+    assert torch.equal(plain.images, torch.from_numpy(faces)[:, None])
+    assert plain.labels.tolist() == factory.labels_for(N)
+    assert [SPLITS[split] for split in plain.splits] == factory.splits_for(N)
+    assert plain.votes is not None and plain.votes.tolist() == votes
+    assert (plain.images.dtype, plain.labels.dtype, plain.splits.dtype) == (
+        torch.uint8,
+        torch.int64,
+        torch.uint8,
+    )
+
+
+def test_a_folder_with_the_kaggle_csv_is_read(tmp_path, faces):
+    file = factory.write_csv(tmp_path / "icml_face_data.csv", faces, spaced=True)
+    assert same(load(tmp_path), load(file))
+
+
+def test_a_byte_order_mark_blank_lines_and_windows_line_ends_are_read(tmp_path, faces):
+    plain = factory.write_csv(tmp_path / "plain.csv", faces)
+    text = plain.read_text().replace("\n", "\r\n")
+    (tmp_path / "odd.csv").write_bytes(b"\xef\xbb\xbf" + text.encode() + b"\r\n\r\n")
+    assert same(load(tmp_path / "odd.csv"), load(plain))
+
+
+def test_a_jpeg_sheet_is_read_where_there_is_no_png(tmp_path, faces):
+    folder = factory.write_packed(tmp_path / "packed", faces)
+    lossless = load(folder)
+    Image.open(folder / "faces.png").save(folder / "faces.jpg", quality=95)
+    (folder / "faces.png").unlink()
+    lossy = load(folder)
+    assert (lossy.images.float() - lossless.images.float()).abs().mean() < 4
+    assert torch.equal(lossy.labels, lossless.labels)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("Angry", "Disgust", "Fear", "Happy", "Sad", "Surprise", "Neutral"),
+        ("anger", "disgusted", "fearful", "happiness", "sadness", "surprised", "NEUTRAL"),
+        ("0", "1", "2", "3", "4", "5", "6"),
+    ],
+)
+def test_folder_names_as_they_occur(tmp_path, faces, names):
+    assert load(factory.write_folders(tmp_path, faces, names=names)).labels.tolist() == factory.labels_for(N)
+
+
+@pytest.mark.parametrize("tests", [("validation", "test"), ("val", "Test"), ("PublicTest", "PrivateTest")])
+def test_split_folders_as_they_occur(tmp_path, faces, tests):
+    found = load(factory.write_folders(tmp_path, faces, tests=tests))
+    assert [SPLITS[split] for split in found.splits] == factory.splits_for(N)
+
+
+def test_files_without_a_usage_go_by_their_split_folder(tmp_path, faces):
+    for folder, face in zip(("train", "val", "test"), faces, strict=False):
+        (tmp_path / folder / "happy").mkdir(parents=True)
+        Image.fromarray(face).save(tmp_path / folder / "happy" / "face.png")
+    assert sorted(load(tmp_path).splits.tolist()) == [0, 1, 2]
+
+
+def test_folders_of_emotions_alone_are_training(tmp_path, faces):
+    for row in range(3):
+        (tmp_path / EMOTIONS[row]).mkdir()
+        Image.fromarray(faces[row]).save(tmp_path / EMOTIONS[row] / "a.png")
+    (tmp_path / EMOTIONS[0] / "Thumbs.db").write_text("left by a system")
+    (tmp_path / "__MACOSX").mkdir()
+    found = load(tmp_path)
+    assert found.labels.tolist() == [0, 1, 2] and found.splits.tolist() == [0, 0, 0]
+
+
+def test_votes_find_images_named_as_ferplus_names_them(tmp_path, faces):
+    votes = [votes_of(neutral=row % 9 + 1) for row in range(N)]
+    factory.write_ferplus(tmp_path / "fer2013new.csv", votes)
+    (tmp_path / "happy").mkdir()
+    for row in (28, 3):
+        Image.fromarray(faces[row]).save(tmp_path / "happy" / f"fer{row:07d}.png")
+    found = load(tmp_path)
+    assert found.votes is not None and found.votes[:, 0].tolist() == [4, 2]
+
+
+# Size and channels
+
+
+def test_colour_at_another_size(tmp_path):
+    colour = factory.draw_faces(14, size=96, channels=3)
+    found = load(factory.write_folders(tmp_path, colour, splits=["Training"] * 14), size=32, channels=3)
+    assert found.images.shape == (14, 3, 32, 32)
+    area = colour.reshape(14, 32, 3, 32, 3, 3).mean((2, 4)).transpose(0, 3, 1, 2)
+    assert np.abs(found.images.numpy() - area).max() <= 1
+    assert load(tmp_path, size=64).images.shape == (14, 1, 64, 64)
+
+
+def test_wide_photos_keep_their_middle_square(tmp_path):
+    (tmp_path / "sad").mkdir()
+    wide = np.zeros((48, 144), np.uint8)
+    wide[:, 48:96] = factory.draw_faces(1)[0]
+    Image.fromarray(wide).save(tmp_path / "sad" / "a.png")
+    assert np.array_equal(load(tmp_path).images[0, 0].numpy(), wide[:, 48:96])
+
+
+@pytest.mark.parametrize("form", ["csv", "packed"])
+def test_grey_sources_at_another_size_in_three_channels(tmp_path, faces, form):
+    path = (
+        factory.write_csv(tmp_path / "f.csv", faces)
+        if form == "csv"
+        else factory.write_packed(tmp_path, faces)
+    )
+    found = load(path, size=24, channels=3)
+    assert found.images.shape == (N, 3, 24, 24)
+    assert torch.equal(found.images[:, 0], found.images[:, 2])
+    area = faces.reshape(N, 24, 2, 24, 2).mean((2, 4))
+    assert np.abs(found.images[:, 0].numpy() - area).max() <= 1
+
+
+@pytest.mark.parametrize("wanted", [{"size": 0}, {"channels": 2}])
+def test_impossible_sizes_are_refused(tmp_path, faces, wanted):
+    with pytest.raises(ValueError, match="1 or 3 channels"):
+        load(factory.write_packed(tmp_path, faces), **wanted)
+
+
+# Refusals
+
+
+def spoil_csv(tmp_path, row: int, change) -> Path:
+    """A CSV of five faces whose data row `row` has gone through `change(cells) -> cells`."""
+    path = factory.write_csv(tmp_path / "fer.csv", factory.draw_faces(5))
+    lines = path.read_text().splitlines()
+    lines[row + 1] = ",".join(change(lines[row + 1].split(",")))
+    path.write_text("\n".join(lines))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda c: ["7", *c[1:]], r"emotion is '7', due is a whole number from 0 to 6"),
+        (lambda c: ["happy", *c[1:]], r"emotion is 'happy'"),
+        (lambda c: ["-1", *c[1:]], r"emotion is '-1'"),
+        (lambda c: [c[0], c[1] + " 9", c[2]], r"2305 pixels where 2304 are due"),
+        (lambda c: [c[0], c[1].rsplit(" ", 1)[0] + " 256", c[2]], r"a pixel is '256'.* from 0 to 255"),
+        (lambda c: [c[0], c[1].rsplit(" ", 1)[0] + " -3", c[2]], r"a pixel is '-3'"),
+        (lambda c: [c[0], c[1].rsplit(" ", 1)[0] + " 1.5", c[2]], r"a pixel is '1.5'"),
+        (lambda c: [c[0], c[1], "Testing"], r"Usage is 'Testing', due is one of Training"),
+        (lambda c: [c[0], c[1][:99]], r"2 columns where 3 are due; is the file cut short"),
+    ],
+)
+def test_a_bad_csv_row_is_refused_by_file_and_row(tmp_path, change, words):
+    with pytest.raises(ValueError, match=rf"fer\.csv, row 3 \(line 5\): {words}"):
+        load(spoil_csv(tmp_path, 3, change))
+
+
+def test_a_csv_cut_short_is_refused(tmp_path, faces):
+    path = factory.write_csv(tmp_path / "fer.csv", faces, spaced=True)
+    path.write_text(path.read_text()[:-3000])
+    with pytest.raises(
+        ValueError, match=rf"fer\.csv, row {N - 1} .* pixels where 2304 are due; is the file cut"
+    ):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("emotion,pixels\n0,1 2\n", r"no column 'Usage'; its first line is 'emotion,pixels'"),
+        ("", r"no column 'emotion', 'pixels', 'Usage'"),
+        ("emotion,pixels,Usage\n", r"holds no face"),
+        ('emotion,pixels,Usage\n0,"' + "1 " * 99999, r"row 0 .*field"),
+    ],
+)
+def test_a_csv_without_what_is_due_is_refused(tmp_path, text, words):
+    (tmp_path / "fer.csv").write_text(text)
+    with pytest.raises(ValueError, match=rf"fer\.csv.*{words}"):
+        load(tmp_path / "fer.csv")
+
+
+def test_ferplus_of_other_rows_is_refused(tmp_path, faces):
+    path = factory.write_csv(tmp_path / "fer2013.csv", faces)
+    factory.write_ferplus(tmp_path / "fer2013new.csv", [votes_of(fear=1)] * (N - 1))
+    with pytest.raises(
+        ValueError, match=r"fer2013new\.csv has not the rows of .*fer2013\.csv \(29 against 30"
+    ):
+        load(path)
+
+
+def test_a_vote_that_is_no_number_is_refused(tmp_path, faces):
+    path = factory.write_csv(tmp_path / "fer2013.csv", faces)
+    factory.write_ferplus(tmp_path / "fer2013new.csv", [["many"] * 10] * N)
+    with pytest.raises(ValueError, match=r"fer2013new\.csv, row 0 \(line 2\): vote is 'many'"):
+        load(path)
+
+
+def test_ferplus_beside_images_that_tell_no_row_is_refused(tmp_path, faces):
+    (tmp_path / "sad").mkdir()
+    Image.fromarray(faces[0]).save(tmp_path / "sad" / "Training_10118481.png")
+    factory.write_ferplus(tmp_path / "fer2013new.csv", [votes_of(fear=1)])
+    with pytest.raises(ValueError, match=r"fer2013new\.csv has no row for .*Training_10118481\.png"):
+        load(tmp_path)
+
+
+def test_a_missing_path_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.csv does not exist"):
+        load(tmp_path / "nowhere.csv")
+
+
+def test_what_is_no_data_set_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"is an empty folder: due is"):
+        load(tmp_path)
+    (tmp_path / "fer2013.tar.gz").write_bytes(b"x")
+    with pytest.raises(ValueError, match=r"fer2013\.tar\.gz is no data set known here: due is"):
+        load(tmp_path / "fer2013.tar.gz")
+    (tmp_path / "holidays").mkdir()
+    with pytest.raises(ValueError, match=r"is no data set known here: due is"):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("train/contempt", r"contempt: 'contempt' is no emotion; due is one of angry"),
+        ("extra/happy", r"extra: 'extra' is no split"),
+        ("train/fear", r"fear holds no image"),
+        ("val", r"val holds no folder of an emotion"),
+        ("train/happy/more", r"more: a folder of one emotion holds images"),
+    ],
+)
+def test_folders_that_cannot_be_placed_are_refused(tmp_path, faces, folder, words):
+    factory.write_folders(tmp_path, faces[3:4], labels=[3], splits=["Training"])
+    (tmp_path / folder).mkdir(parents=True)
+    with pytest.raises(ValueError, match=words):
+        load(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["cut short", "no image"])
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_an_unreadable_image_is_refused(tmp_path, faces, content, suffix):
+    factory.write_folders(tmp_path, faces)
+    bad = tmp_path / "train" / "happy" / f"bad.{suffix}"
+    Image.fromarray(faces[0]).save(bad)
+    bad.write_bytes(bad.read_bytes()[:-400] if content == "cut short" else b"no image")
+    with pytest.raises(ValueError, match=rf"bad\.{suffix} cannot be read as an image"):
+        load(tmp_path)
+
+
+def test_a_bad_sheet_is_refused(tmp_path, faces):
+    sheet = factory.write_packed(tmp_path, faces) / "faces.png"
+    whole = sheet.read_bytes()
+    sheet.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ValueError, match=r"faces\.png cannot be read as an image"):
+        load(tmp_path)
+    Image.new("L", (480, 50)).save(sheet)
+    with pytest.raises(ValueError, match=r"faces\.png: 480x50 pixels are no whole number of 48x48 tiles"):
+        load(tmp_path)
+    Image.new("L", (480, 96)).save(sheet)
+    with pytest.raises(
+        ValueError, match=r"labels\.csv, row 20 \(line 22\): tile is '20', due .* from 0 to 19"
+    ):
+        load(tmp_path)
+    (tmp_path / "labels.csv").write_text("emotion,Usage\n0,Training\n")
+    with pytest.raises(ValueError, match=r"labels\.csv: no column 'tile'"):
+        load(tmp_path)
+
+
+# Cache
+
+
+@pytest.fixture
+def reads(monkeypatch):
+    """Counts how often the packed form is read."""
+    counted, form = [], data.DATASETS["packed"]
+    read = lambda *args: counted.append(args) or form.read(*args)  # noqa: E731
+    monkeypatch.setitem(data.DATASETS, "packed", form._replace(read=read))
+    return counted
+
+
+def test_a_second_load_comes_from_the_cache(tmp_path, own_cache, faces, reads):
+    folder = factory.write_packed(tmp_path, faces, votes=[votes_of(fear=2, NF=1)] * N)
+    first, second = load(folder), load(folder)
+    assert same(first, second) and first.source == second.source and len(reads) == 1
+    assert len(list(own_cache.iterdir())) == 1
+    assert load(folder, size=24).images.shape[-1] == 24 and len(reads) == 2
+    load(folder, cache=None)
+    assert len(reads) == 3
+
+
+def test_a_changed_source_is_read_again(tmp_path, own_cache, faces, reads):
+    folder = factory.write_packed(tmp_path, faces)
+    load(folder)
+    factory.write_packed(tmp_path, faces[:20])
+    assert len(load(folder)) == 20 and len(reads) == 2
+    assert len(list(own_cache.iterdir())) == 1
+
+
+@pytest.mark.parametrize("harm", ["cut short", "no cache", "one byte"])
+def test_a_harmed_cache_is_written_anew(tmp_path, own_cache, faces, reads, harm, caplog):
+    folder = factory.write_packed(tmp_path, faces)
+    first = load(folder)
+    (file,) = own_cache.iterdir()
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes({"cut short": content[:-99], "no cache": b"hello", "one byte": content}[harm])
+    with caplog.at_level(logging.WARNING):
+        assert same(load(folder), first)
+    assert "written anew" in caplog.text and len(reads) == 2
+    assert same(load(folder), first) and len(reads) == 2
+
+
+def test_a_cache_that_cannot_be_written_breaks_nothing(tmp_path, faces, monkeypatch, caplog):
+    folder = factory.write_packed(tmp_path / "packed", faces)
+    (tmp_path / "file").write_text("where the cache should be")
+    assert len(load(folder, cache=tmp_path / "file")) == N
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(data, "save_file", full)
+    assert len(load(folder, cache=tmp_path / "cache")) == N
+    assert "No space left" in caplog.text and list((tmp_path / "cache").iterdir()) == []
+
+
+def test_the_cache_is_where_the_environment_says(tmp_path, faces, monkeypatch):
+    folder = factory.write_packed(tmp_path / "packed", faces)
+    monkeypatch.delenv("FERGAN_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    load(folder)
+    assert len(list((tmp_path / "xdg" / "fergan").iterdir())) == 1
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    load(folder)
+    assert len(list((tmp_path / "home" / ".cache" / "fergan").iterdir())) == 1
+
+
+# Marks, subsets and conditions
+
+
+def test_duplicates_and_flat_rows_are_marked_and_left_out(tmp_path, faces):
+    faces = faces[:10].copy()
+    faces[1] = 128
+    faces[7], faces[9] = faces[0], faces[6]  # a test row from Training, a test row from the other test
+    splits = ["Training"] * 5 + ["PublicTest"] * 3 + ["PrivateTest"] * 2
+    found = load(factory.write_csv(tmp_path / "f.csv", faces, splits=splits))
+    assert found.duplicate.nonzero().flatten().tolist() == [7]
+    assert (~found.usable).nonzero().flatten().tolist() == [1]
+    assert [len(found.split(name)) for name in SPLITS] == [4, 2, 2]
+    assert [len(found.split(name, clean=False)) for name in SPLITS] == [5, 3, 2]
+    with pytest.raises(ValueError, match="Unknown split 'test'"):
+        found.split("test")
+
+
+def test_flat_test_rows_stay(tmp_path, faces):
+    faces = faces[:5].copy()
+    faces[4] = 7
+    found = load(factory.write_csv(tmp_path / "f.csv", faces))
+    assert not found.usable[4] and len(found.split("PrivateTest")) == 1
+
+
+def test_not_a_face_is_unusable(tmp_path):
+    votes = [
+        votes_of(NF=10),
+        votes_of(NF=5, happiness=5),
+        votes_of(NF=2, happiness=8),
+        votes_of(contempt=6, unknown=4),
+        votes_of(),
+    ]
+    assert packed(tmp_path, votes).usable.tolist() == [False, False, True, True, True]
+
+
+def test_subsets_keep_rows_together(tmp_path):
+    found = packed(tmp_path, [votes_of(fear=row + 1) for row in range(N)])
+    some = found.subset(torch.tensor([4, 2]))
+    assert some.labels.tolist() == [4, 2] and some.votes is not None and some.votes[:, 6].tolist() == [5, 3]
+    assert torch.equal(some.images, found.images[[4, 2]]) and some.fingerprint == found.fingerprint
+    assert len(found.subset(found.labels == 0)) == 5
+    assert same(found.to("cpu"), found)
+
+
+def test_each_vote_lands_on_its_emotion(tmp_path):
+    names = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+    found = packed(tmp_path, [votes_of(**{name: 10}) for name in names])
+    assert torch.equal(conditions(found, "votes"), torch.eye(7))
+
+
+def test_conditions_are_rows_of_seven(tmp_path):
+    found = packed(
+        tmp_path,
+        [votes_of(happiness=3, neutral=1, contempt=4, NF=2), votes_of(unknown=10), votes_of(surprise=9)],
+    )
+    onehot, votes, mix = (conditions(found, kind) for kind in data.CONDITIONS)
+    assert torch.equal(onehot, torch.eye(7)[:3])
+    assert votes.tolist() == [[0, 0, 0, 0.75, 0, 0, 0.25], [0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 0]]
+    assert torch.equal(mix, (onehot + votes) / 2)
+    for rows in (onehot, votes, mix):
+        assert rows.dtype == torch.float32 and torch.allclose(rows.sum(1), torch.ones(3))
+
+
+def test_conditions_that_cannot_be_are_refused(tmp_path, faces):
+    found = load(factory.write_packed(tmp_path, faces))
+    with pytest.raises(ValueError, match="has no FER\\+ votes for 'mix'"):
+        conditions(found, "mix")
+    with pytest.raises(ValueError, match="Unknown kind of condition 'soft'"):
+        conditions(found, "soft")
+
+
+# Sampler and batches
+
+
+@pytest.mark.parametrize(
+    ("power", "due"), [(0.5, [30, 10, 0, 20]), (1.0, [900, 100, 0, 400]), (0.0, [1, 1, 0, 1])]
+)
+def test_sampler_frequencies(power, due):
+    labels = torch.tensor([0] * 900 + [1] * 100 + [3] * 400)[
+        torch.randperm(1400, generator=torch.Generator())
+    ]
+    rows = Sampler(labels, seed=1, power=power).draw(60_000)
+    share = torch.bincount(labels[rows], minlength=4) / len(rows)
+    assert torch.allclose(share, torch.tensor(due) / sum(due), atol=0.01)
+    hits = torch.bincount(rows[labels[rows] == 0], minlength=1400)[labels == 0].float()
+    assert hits.min() > 0 and hits.var() / hits.mean() < 1.3  # rows of a class alike: Poisson
+
+
+def test_sampler_state_round_trip():
+    sampler = Sampler(torch.arange(7).repeat(9), seed=3)
+    sampler.draw(5)
+    state = sampler.state()
+    rows = sampler.draw(50)
+    assert state.dtype == torch.uint8 and rows.dtype == torch.int64 and rows.shape == (50,)
+    other = Sampler(torch.arange(7).repeat(9), seed=99)
+    other.load_state(state)
+    assert torch.equal(other.draw(50), rows)
+    assert Sampler(torch.full((4,), 5), seed=0).draw(20).unique().tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="no face to draw from"):
+        Sampler(torch.zeros(0, dtype=torch.int64), seed=0)
+
+
+def test_batches_are_faces_with_their_condition(tmp_path, faces):
+    found = load(factory.write_packed(tmp_path, faces))
+    images, emotion = next(iter(Batches(found, conditions(found, "onehot"), 64, seed=0)))
+    assert images.shape == (64, 1, 48, 48) and emotion.shape == (64, 7)
+    assert images.dtype == torch.float32 and images.min() >= -1 and images.max() <= 1
+    pixels = ((images + 1) * 127.5).round().to(torch.uint8)
+    known = {face.numpy().tobytes(): (row, False) for row, face in enumerate(found.images)}
+    known |= {face.flip(-1).numpy().tobytes(): (row, True) for row, face in enumerate(found.images)}
+    drawn = [known[face.numpy().tobytes()] for face in pixels]
+    assert [row % 7 for row, _ in drawn] == emotion.argmax(1).tolist()
+    assert 16 < sum(flipped for _, flipped in drawn) < 48
+
+
+def test_batches_without_flips(tmp_path, faces):
+    found = load(factory.write_packed(tmp_path, faces))
+    images, _ = next(Batches(found, conditions(found, "onehot"), 64, seed=0, flip=False))
+    known = {face.numpy().tobytes() for face in found.images}
+    assert all(((face + 1) * 127.5).round().to(torch.uint8).numpy().tobytes() in known for face in images)
+
+
+def test_batches_go_on_from_their_state(tmp_path, faces):
+    found = load(factory.write_packed(tmp_path, faces))
+    rows = conditions(found, "onehot")
+    batches, again = (Batches(found, rows, 8, seed, fake_power=0.0) for seed in (1, 2))
+    next(batches), batches.draw_emotion(3)
+    state = batches.state()
+    due = (*next(batches), batches.draw_emotion(5), *next(batches))
+    again.load_state(state)
+    came = (*next(again), again.draw_emotion(5), *next(again))
+    assert all(torch.equal(one, other) for one, other in zip(due, came, strict=True))
+
+
+def test_fakes_have_a_power_of_their_own(tmp_path, faces):
+    found = load(factory.write_packed(tmp_path, faces, labels=[0] * 27 + [3] * 3))
+    rows = conditions(found, "onehot")
+    share = Batches(found, rows, 4, seed=0).draw_emotion(20_000).mean(0)
+    assert share[0] == pytest.approx(0.75, abs=0.01)  # sqrt 27 : sqrt 3
+    share = Batches(found, rows, 4, seed=0, power=1.0, fake_power=0.0).draw_emotion(20_000).mean(0)
+    assert share[0] == pytest.approx(0.5, abs=0.015)
+
+
+def test_batches_that_cannot_be_are_refused(tmp_path, faces):
+    found = load(factory.write_packed(tmp_path, faces))
+    with pytest.raises(ValueError, match="got 30 faces, 29 conditions, a batch of 4"):
+        Batches(found, conditions(found, "onehot")[1:], 4, seed=0)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_batches_on_the_device_are_those_of_the_cpu(tmp_path, faces):
+    found = load(factory.write_packed(tmp_path, faces))
+    rows = conditions(found, "onehot")
+    images, emotion = next(Batches(found, rows, 8, seed=0))
+    device_images, device_emotion = next(Batches(found.to("cuda"), rows, 8, seed=0))
+    assert device_images.is_cuda and torch.equal(device_emotion.cpu(), emotion)
+    assert torch.allclose(device_images.cpu(), images, atol=1e-6)
+
+
+# The real data
+
+
+@pytest.fixture(scope="module")
+def real():
+    return load(REAL, cache=None)
+
+
+@needs_real
+def test_real_counts(real):
+    counts = [torch.bincount(real.labels[real.splits == split], minlength=7).tolist() for split in range(3)]
+    assert counts == [
+        [3995, 436, 4097, 7215, 4830, 3171, 4965],
+        [467, 56, 496, 895, 653, 415, 607],
+        [491, 55, 528, 879, 594, 416, 626],
+    ]
+
+
+@needs_real
+def test_real_flaws(real):
+    assert [int(real.duplicate[real.splits == split].sum()) for split in range(3)] == [0, 280, 288]
+    flat = [6458, 7629, 10423, 11286, 13148, 13402, 13988, 15894, 22198, 22927, 28601, 30002]
+    pixels = real.images.flatten(1)
+    assert (pixels.amin(1) == pixels.amax(1)).nonzero().flatten().tolist() == flat
+    assert not real.usable[flat].any() and int((~real.usable).sum()) == 178
+    assert int((real.votes[:, VOTES.index("NF")] == 10).sum()) == 176
+
+
+@needs_real
+def test_real_conditions(real):
+    for kind in data.CONDITIONS:
+        assert torch.allclose(conditions(real, kind).sum(1), torch.ones(len(real)))
+    agree = conditions(real, "votes").argmax(1) == real.labels
+    assert 0.6 < agree.float().mean() < 0.7  # FER+ agrees with FER2013 in 65.3 % of the rows
