@@ -1,0 +1,42 @@
+"""Losses: logits and images in, scalars out. Nothing here knows a network."""
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+
+def logistic(logits: Tensor, real: bool, smoothing: float = 0.0) -> Tensor:
+    """Binary cross-entropy of logits [B] with "all real" or "all fake" (Goodfellow et al. 2014, eq. 1).
+
+    For the generator it is called with fakes and `real=True`: the non-saturating form (section 3 there).
+    `smoothing` moves the target of real ones from 1 to 1 - smoothing (Salimans et al. 2016, section 3.4).
+    """
+    target = torch.full_like(logits, 1.0 - smoothing if real else 0.0)
+    return F.binary_cross_entropy_with_logits(logits, target)
+
+
+def relativistic(better: Tensor, worse: Tensor) -> Tensor:
+    """softplus(-(better - worse)), logits [B] in pairs -> scalar; 0 when `better` wins by far.
+
+    RpGAN (Jolicoeur-Martineau 2019; Huang et al. 2024, eq. 2): the discriminator calls it with
+    (real, fake), the generator with (fake, real). Each fake is judged against a real one, so a mode that is
+    not drawn costs, and no fake is ever "good enough" by itself.
+    """
+    return F.softplus(worse - better).mean()
+
+
+def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
+    """mean |d logits / d images|^2 over the batch, scalar: R1 on real, R2 on fake images (times gamma / 2).
+
+    Mescheder et al. 2018, eq. 9. `images` [B, C, H, W] must require a gradient.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return gradient.float().square().sum(dim=(1, 2, 3)).mean()
+
+
+def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
+    """Cross-entropy of logits [B, 7] with rows of probabilities [B, 7] -> scalar.
+
+    The auxiliary loss L_C of Odena et al. 2017, eq. 3, for conditions that may be blends.
+    """
+    return -(target * F.log_softmax(logits, dim=1)).sum(dim=1).mean()

@@ -1,0 +1,46 @@
+import math
+
+import pytest
+import torch
+
+from fergan import losses
+
+
+def test_logistic_in_closed_form():
+    assert float(losses.logistic(torch.zeros(4), True)) == pytest.approx(math.log(2))
+    assert float(losses.logistic(torch.full((4,), 30.0), True)) == pytest.approx(0, abs=1e-6)
+    assert float(losses.logistic(torch.full((4,), 30.0), False)) == pytest.approx(30)
+    smooth = losses.logistic(torch.full((4,), 30.0), True, smoothing=0.1)
+    assert float(smooth) == pytest.approx(3, abs=1e-5)  # a tenth of the target is "fake"
+
+
+def test_relativistic_in_closed_form():
+    better, worse = torch.tensor([2.0, 0.0]), torch.tensor([0.0, 0.0])
+    due = (math.log1p(math.exp(-2)) + math.log(2)) / 2
+    assert float(losses.relativistic(better, worse)) == pytest.approx(due)
+    assert float(losses.relativistic(better + 100, worse + 100)) == pytest.approx(due)  # only the gap counts
+
+
+def test_gradient_penalty_of_a_linear_map():
+    weight = torch.tensor([3.0, 4.0]).view(1, 1, 1, 2)
+    images = torch.randn(5, 1, 1, 2, requires_grad=True)
+    penalty = losses.gradient_penalty((images * weight).sum((1, 2, 3)), images)
+    assert float(penalty) == pytest.approx(25)
+
+
+def test_gradient_penalty_can_be_differentiated():
+    scale = torch.tensor(2.0, requires_grad=True)
+    images = torch.randn(3, 1, 2, 2, requires_grad=True)
+    losses.gradient_penalty(scale * images.sum((1, 2, 3)), images).backward()
+    assert float(scale.grad) == pytest.approx(2 * 2 * 4)  # d(4 s^2)/ds
+
+
+def test_soft_cross_entropy_in_closed_form():
+    logits = torch.zeros(2, 7)
+    rows = torch.tensor([[1.0, 0, 0, 0, 0, 0, 0], [0.5, 0.5, 0, 0, 0, 0, 0]])
+    assert float(losses.soft_cross_entropy(logits, rows)) == pytest.approx(math.log(7))
+    hard = torch.nn.functional.cross_entropy(
+        torch.randn(4, 7, generator=torch.manual_seed(0)), torch.arange(4)
+    )
+    logits = torch.randn(4, 7, generator=torch.manual_seed(0))
+    assert float(losses.soft_cross_entropy(logits, torch.eye(7)[:4])) == pytest.approx(float(hard))
