@@ -1,0 +1,183 @@
+"""A checkpoint is a folder, config.json and model.safetensors, that explains itself and loads strictly.
+
+The same folder is what the Hub repository of a model holds. Training state lives elsewhere (train/run.py).
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+
+from fergan.emotions import EMOTIONS
+from fergan.models import preset
+
+FORMAT = 1
+CONFIG, WEIGHTS = "config.json", "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that config.json says of a model, but the hash of its weights."""
+
+    model: str
+    preset: str
+    config: dict[str, Any]
+    """The fields of the model's own frozen config."""
+    step: int = 0
+    images_seen: int = 0
+    data: str = ""
+    """Fingerprint of the training data."""
+    training: dict[str, Any] = field(default_factory=dict)
+    """How it was trained: recipe, device, minutes, seed."""
+    metrics: dict[str, Any] = field(default_factory=dict)
+
+    def build_config(self) -> Any:
+        """The model's config as its own dataclass.
+
+        Raises:
+            ValueError: an unknown model or preset, a field too many, or values that the config refuses.
+        """
+        cls = preset(self.model, self.preset).config
+        known = {f.name for f in dataclasses.fields(cls)}
+        if unknown := sorted(self.config.keys() - known):
+            raise ValueError(f"the {self.model} config has no field {', '.join(unknown)}.")
+        try:
+            return cls(**self.config)
+        except TypeError as error:
+            raise ValueError(f"the {self.model} config does not fit: {error}.") from error
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Writes beside `path`, then renames: whoever reads sees the old file or the new one, never half.
+
+    Raises:
+        OSError: the disk is full or the folder not writable; the old file is untouched.
+    """
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def save(folder: Path, checkpoint: Checkpoint, weights: Mapping[str, Tensor]) -> None:
+    """Writes config.json and model.safetensors, floating-point weights as float16.
+
+    Raises:
+        ValueError: a weight that float16 cannot hold.
+        OSError: the folder cannot be written; what stood there is untouched.
+    """
+    slim = {}
+    for name, tensor in weights.items():
+        tensor = tensor.detach().cpu()
+        slim[name] = tensor.half().contiguous() if tensor.is_floating_point() else tensor.contiguous()
+        if not bool(torch.isfinite(slim[name]).all()):
+            raise ValueError(f"The weight {name} is not finite in float16; the checkpoint was not written.")
+    folder.mkdir(parents=True, exist_ok=True)
+    content = save_tensors(slim, metadata={"format": "pt"})
+    described = {
+        "format": FORMAT,
+        **dataclasses.asdict(checkpoint),
+        "emotions": list(EMOTIONS),
+        "sha256": hashlib.sha256(content).hexdigest(),
+    }
+    replace_file(folder / WEIGHTS, content)
+    replace_file(folder / CONFIG, (json.dumps(described, indent=2) + "\n").encode())
+
+
+def describe(folder: Path) -> Checkpoint:
+    """Reads config.json alone, strictly.
+
+    Raises:
+        FileNotFoundError: no config.json there.
+        ValueError: not JSON, another format, other emotions, unknown or missing keys, or a refused config.
+    """
+    return _read(folder)[0]
+
+
+def load(folder: Path) -> tuple[Checkpoint, nn.Module]:
+    """The checkpoint and its network, float32 on the CPU, in evaluation mode.
+
+    Raises:
+        FileNotFoundError: a file of the pair is not there.
+        ValueError: anything that `describe` refuses, weights of another hash, or a layer missing, left
+            over or of another shape. The sentence names the folder, what came and what was due.
+    """
+    checkpoint, sha256 = _read(folder)
+    content = _bytes(folder / WEIGHTS)
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ValueError(
+            f"{folder}: {WEIGHTS} and {CONFIG} do not belong together (sha256 {found[:12]} came, "
+            f"{sha256[:12]} was due); fetch or save the checkpoint again."
+        )
+    try:
+        weights = load_tensors(content)
+    except SafetensorError as error:
+        raise ValueError(f"{folder}: {WEIGHTS} is not a safetensors file: {error}.") from error
+    network = preset(checkpoint.model, checkpoint.preset).generator(checkpoint.build_config())
+    expected = network.state_dict()
+    missing, extra = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
+    if missing or extra:
+        raise ValueError(f"{folder}: layers missing: {missing or 'none'}; not known: {extra or 'none'}.")
+    for name, tensor in weights.items():
+        if tensor.shape != expected[name].shape:
+            came, due = tuple(tensor.shape), tuple(expected[name].shape)
+            raise ValueError(f"{folder}: layer {name} has the shape {came}; {due} was due.")
+    network.load_state_dict(weights)
+    return checkpoint, network.eval().requires_grad_(False)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, NotADirectoryError):
+        raise FileNotFoundError(f"{path.parent} holds no {path.name}; it is no checkpoint.") from None
+
+
+def _read(folder: Path) -> tuple[Checkpoint, str]:
+    content = _bytes(folder / CONFIG)
+    try:
+        described = json.loads(content)
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise ValueError(f"{folder}: {CONFIG} is not JSON: {error}.") from error
+    if not isinstance(described, dict):
+        raise ValueError(f"{folder}: {CONFIG} must hold an object, got {type(described).__name__}.")
+    if described.get("format") != FORMAT:
+        raise ValueError(f"{folder}: format {described.get('format')!r} came, {FORMAT} was due.")
+    if (emotions := described.get("emotions")) != list(EMOTIONS):
+        raise ValueError(f"{folder}: trained on the emotions {emotions}; expected {list(EMOTIONS)}.")
+    keys = {f.name: f for f in dataclasses.fields(Checkpoint)}
+    due = {*keys, "format", "emotions", "sha256"}
+    if described.keys() != due:
+        missing, extra = sorted(due - described.keys()), sorted(described.keys() - due)
+        raise ValueError(
+            f"{folder}: {CONFIG} lacks {missing or 'nothing'} and has unknown {extra or 'nothing'}."
+        )
+    for key, kind in {"model": str, "preset": str, "config": dict, "training": dict, "metrics": dict}.items():
+        if not isinstance(described[key], kind):
+            raise ValueError(
+                f"{folder}: {key} in {CONFIG} must be a {kind.__name__}, got {described[key]!r}."
+            )
+    checkpoint = Checkpoint(**{key: described[key] for key in keys})
+    try:
+        checkpoint.build_config()
+    except ValueError as error:
+        raise ValueError(f"{folder}: {error}") from error
+    return checkpoint, str(described["sha256"])

@@ -1,0 +1,107 @@
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from fergan import checkpoint
+from fergan.checkpoint import CONFIG, WEIGHTS, Checkpoint
+from fergan.models import MODELS
+
+SMALL = {"width": 8, "discriminator_width": 8}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    preset = MODELS["cgan"]["fixed"]
+    network = preset.generator(preset.config(**SMALL))
+    checkpoint.save(tmp_path / "cgan", Checkpoint("cgan", "fixed", SMALL), network.state_dict())
+    return tmp_path / "cgan"
+
+
+def edit(folder: Path, **changes):
+    described = json.loads((folder / CONFIG).read_text())
+    described.update(changes)
+    (folder / CONFIG).write_text(json.dumps({k: v for k, v in described.items() if v is not ...}))
+
+
+def test_weights_are_half_and_pure_safetensors(folder):
+    parameters = sum(t.numel() for t in checkpoint.load(folder)[1].state_dict().values())
+    assert (folder / WEIGHTS).stat().st_size < 2 * parameters + 10_000
+    assert sorted(p.name for p in folder.iterdir()) == [CONFIG, WEIGHTS]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"format": 2}, "format 2 came, 1 was due"),
+        ({"emotions": ["happy", "sad"]}, "trained on the emotions"),
+        ({"surprise": 1}, "unknown .*surprise"),
+        ({"step": ...}, "lacks .*step"),
+        ({"model": "vae"}, "Unknown model 'vae'"),
+        ({"preset": "best"}, "Unknown preset 'best'"),
+        ({"config": {"width": 8, "depth": 9}}, "no field depth"),
+        ({"config": {"image_size": 50}}, "multiple of 16"),
+        ({"config": [8]}, "config in config.json must be a dict"),
+        ({"sha256": "0" * 64}, "do not belong together"),
+        ({"config": {"width": 16, "discriminator_width": 8}}, "has the shape"),
+    ],
+)
+def test_refusals(folder, changes, words):
+    edit(folder, **changes)
+    with pytest.raises(ValueError, match=words) as caught:
+        checkpoint.load(folder)
+    assert str(folder) in str(caught.value)
+
+
+def test_a_missing_and_an_unknown_layer_are_refused(folder):
+    network = checkpoint.load(folder)[1]
+    weights = network.state_dict()
+    weights["extra"] = weights.pop("embed.bias")
+    checkpoint.save(folder, Checkpoint("cgan", "fixed", SMALL), weights)
+    with pytest.raises(ValueError, match=r"missing: \['embed.bias'\]; not known: \['extra'\]"):
+        checkpoint.load(folder)
+
+
+def test_a_torn_pair_is_refused(folder, tmp_path):
+    old = (folder / WEIGHTS).read_bytes()
+    (folder / WEIGHTS).write_bytes(old[:-1] + bytes([old[-1] ^ 1]))
+    with pytest.raises(ValueError, match="do not belong together"):
+        checkpoint.load(folder)
+
+
+def test_what_is_no_checkpoint_is_refused(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match="holds no config.json"):
+        checkpoint.load(tmp_path)
+    (folder / WEIGHTS).unlink()
+    with pytest.raises(FileNotFoundError, match="holds no model.safetensors"):
+        checkpoint.load(folder)
+    (folder / CONFIG).write_text("{")
+    with pytest.raises(ValueError, match="is not JSON"):
+        checkpoint.load(folder)
+    (folder / CONFIG).write_text("[]")
+    with pytest.raises(ValueError, match="must hold an object"):
+        checkpoint.load(folder)
+
+
+def test_weights_that_overflow_are_not_written(folder):
+    before = (folder / WEIGHTS).read_bytes()
+    weights = checkpoint.load(folder)[1].state_dict()
+    weights["embed.bias"] = torch.full_like(weights["embed.bias"], 1e6)
+    with pytest.raises(ValueError, match="embed.bias is not finite in float16"):
+        checkpoint.save(folder, Checkpoint("cgan", "fixed", SMALL), weights)
+    assert (folder / WEIGHTS).read_bytes() == before
+
+
+def test_a_failed_write_leaves_the_old_file_whole(tmp_path, monkeypatch):
+    path = tmp_path / "file"
+    checkpoint.replace_file(path, b"old")
+    monkeypatch.setattr("fergan.checkpoint.os.fsync", full_disk)
+    with pytest.raises(OSError, match="No space left"):
+        checkpoint.replace_file(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+def full_disk(handle):
+    raise OSError(28, "No space left on device")
