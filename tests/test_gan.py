@@ -1,0 +1,219 @@
+"""train.gan as a user runs it, on small drawn faces, and its steps one by one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from safetensors.torch import load_file
+
+from fergan import checkpoint
+from fergan.models import MODELS
+from tests import factory
+from train import gan, run
+from train.recipes import RECIPES, Recipe
+
+ROOT = Path(__file__).resolve().parents[1]
+EACH = [(model, name) for model, presets in MODELS.items() for name in presets]
+SMALL = {"fixed": "width=8 discriminator_width=8 noise_dim=8 batch=8", "published": "noise_dim=8 batch=8"}
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces")
+    os.environ["FERGAN_CACHE"] = str(folder / "cache")
+    yield factory.write_packed(folder / "packed", factory.draw_faces(70))
+    del os.environ["FERGAN_CACHE"]
+
+
+def config(faces, out, model="acgan", name="fixed", **changes):
+    options = {"images": 64, "precision": "fp32", "cpu": True, "set": SMALL[name], "keep": 32}
+    return gan.TrainConfig(data=str(faces), out=str(out), model=model, preset=name, **options | changes)
+
+
+def train(settings):
+    return gan.train(settings, Accelerator(cpu=True))
+
+
+def game(model, name, recipe=None):
+    torch.manual_seed(0)
+    small = dict(pair.split("=") for pair in SMALL[name].split() if not pair.startswith("batch"))
+    settings = MODELS[model][name].config(**{key: int(value) for key, value in small.items()})
+    made = gan.Game(model, name, settings, recipe or RECIPES[model, name], 0, torch.device("cpu"))
+    made.dtype = torch.float32
+    return made
+
+
+@pytest.mark.parametrize(("model", "name"), EACH)
+def test_a_run_leaves_all_its_files(faces, tmp_path, monkeypatch, model, name):
+    monkeypatch.setattr(gan, "LOG_EVERY", 2)
+    sentence = train(config(faces, tmp_path, model, name, images=80))
+    assert sentence.startswith("Stopped: 80 images seen")
+    kept = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
+    assert kept == ["0000000032", "0000000064", "0000000080"]
+    described, network = checkpoint.load(tmp_path / "checkpoints" / kept[-1])
+    assert (described.images_seen, described.step, described.preset) == (80, 10, name)
+    assert described.training["device"] == "cpu"
+    assert described.data
+    line = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
+    assert {"images_seen", "g_loss", "images_per_second"} <= line.keys()
+    assert ("d_class" in line) == (model == "acgan")
+    last = tmp_path / "checkpoints" / kept[-1]
+    assert "80 images" in (last / "README.md").read_text()
+    with Image.open(tmp_path / "frames" / "0000000080.png") as frame:
+        assert frame.size == (7 * 50 - 2, 6 * 50 - 2)
+    assert list((tmp_path / "tensorboard").iterdir())
+    assert network is not None
+
+
+@pytest.mark.parametrize(("model", "name"), EACH)
+def test_resuming_equals_not_having_stopped(faces, tmp_path, model, name):
+    train(config(faces, tmp_path / "whole", model, name, images=96))
+    train(config(faces, tmp_path / "parts", model, name, images=40))
+    train(config(faces, tmp_path / "parts", model, name, images=96, resume=True))
+    whole, parts = (load_file(tmp_path / part / run.STATE) for part in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    different = [key for key in whole if not torch.equal(whole[key], parts[key])]
+    assert different == []
+
+
+def test_two_runs_are_one(faces, tmp_path):
+    for name in ("a", "b"):
+        train(config(faces, tmp_path / name, precision="bf16"))
+    one, two = (load_file(tmp_path / name / run.STATE) for name in ("a", "b"))
+    assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_another_experiment_is_not_resumed(faces, tmp_path):
+    train(config(faces, tmp_path))
+    with pytest.raises(ValueError, match="is of a run with recipe"):
+        train(config(faces, tmp_path, resume=True, set=SMALL["fixed"] + " gamma=1"))
+    with pytest.raises(FileNotFoundError, match="no run to resume"):
+        train(config(faces, tmp_path / "other", resume=True))
+
+
+@pytest.mark.parametrize(("model", "name"), EACH)
+def test_gradients_reach_only_the_network_being_trained(model, name):
+    made, emotion = game(model, name), torch.eye(7).repeat(2, 1)[:8]
+    real = torch.rand(8, 1, 48, 48) * 2 - 1
+    if made.recipe.split_updates:
+        made.half_discriminator_gradients(real, emotion, real=True)
+    else:
+        made.discriminator_gradients(real, emotion, emotion, penalise=True)
+    assert all(p.grad is None for p in made.generator.parameters())
+    assert all(p.grad is not None for p in made.discriminator.parameters())
+    made.optimizers["discriminator"].zero_grad()
+    made.generator_gradients(real, emotion, emotion)
+    assert all(p.grad is None for p in made.discriminator.parameters())
+    assert all(p.grad is not None for p in made.generator.parameters())
+
+
+def test_the_penalty_is_the_squared_slope():
+    made = game("cgan", "fixed")
+    images, emotion = torch.rand(4, 1, 48, 48), torch.eye(7)[:4]
+    leaf = images.clone().requires_grad_(True)
+    (slope,) = torch.autograd.grad(made.discriminator(leaf, emotion).realness.sum(), leaf)
+    due = float(slope.square().sum((1, 2, 3)).mean())
+    assert made.penalty(images, emotion).item() == pytest.approx(due, rel=1e-4)
+
+
+def test_the_published_acgan_freezes_its_statistics():
+    made = game("acgan", "published")
+    before = made.generator.norm1.running_mean.clone()
+    made.draw_for_discriminator(torch.eye(7))
+    assert torch.equal(made.generator.norm1.running_mean, before)
+    assert made.generator.training
+    ours = game("acgan", "published", Recipe(loss="logistic"))
+    ours.draw_for_discriminator(torch.eye(7))
+    assert not torch.equal(ours.generator.norm1.running_mean, before)
+
+
+def test_published_reals_are_in_the_unit_range(faces, tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        gan.Game,
+        "half_discriminator_gradients",
+        lambda self, images, emotion, real: seen.append(images) or {},
+    )
+    monkeypatch.setattr(gan.Game, "update", lambda self, name, accelerator: None)
+    train(config(faces, tmp_path, "cgan", "published", images=8))
+    assert float(seen[0].min()) >= 0  # the real ones
+    assert float(seen[1].min()) < 0  # the fakes keep to [-1, 1]
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(faces, tmp_path, monkeypatch):
+    train(config(faces, tmp_path))
+    good = (tmp_path / run.STATE).read_bytes()
+    monkeypatch.setattr(gan.losses, "relativistic", lambda a, b: (a - b).mean() * float("nan"))
+    with pytest.raises(FloatingPointError, match="d_loss.* not finite"):
+        train(config(faces, tmp_path, images=640, resume=True, save_minutes=1e-6))
+    assert (tmp_path / run.STATE).read_bytes() == good
+
+
+def command(faces, out, *flags):
+    own = [sys.executable, "-m", "train.gan", "--data", str(faces), "--out", str(out), "--cpu"]
+    return [*own, "--set", SMALL["fixed"], *flags]
+
+
+def environment():
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_saves_and_exits(faces, tmp_path, number):
+    flags = ("--images", "100000000")
+    process = subprocess.Popen(
+        command(faces, tmp_path, *flags),
+        env=environment(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while not (tmp_path / "frames" / "0000000768.png").exists():
+            assert time.monotonic() < deadline, "the run wrote no grid"
+            assert process.poll() is None, process.communicate()[1].decode()
+            time.sleep(0.1)
+        process.send_signal(number)
+        out, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, error.decode()
+    assert f"Stopped: {signal.Signals(number).name}" in out.decode()
+    assert run.load_state(tmp_path / run.STATE)[1]["seen"] >= 768
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--data", "/nowhere"), "/nowhere does not exist"),
+        (("--set", "gama=1"), "got 'gama=1'"),
+        (("--out", "/dev/null/run"), "Training stopped: "),
+        (("--model", "vae"), "Unknown model 'vae'"),
+        (("--precision", "fp8"), "auto, bf16 or fp32"),
+    ],
+)
+def test_what_cannot_run_is_refused_in_a_sentence(faces, tmp_path, flags, words):
+    done = subprocess.run(
+        command(faces, tmp_path, *flags), env=environment(), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_two_processes_share_their_gradients(faces, tmp_path):
+    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
+    launch += command(faces, tmp_path, "--images", "64")[1:]
+    done = subprocess.run(launch, env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr[-2000:]
+    described = checkpoint.describe(tmp_path / "checkpoints" / "0000000064")
+    assert (described.step, described.training["processes"]) == (4, 2)  # 4 steps of 2 x 8 images

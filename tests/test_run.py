@@ -1,0 +1,114 @@
+import math
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import nn
+
+from train import run
+from train.record import evolution, next_frame
+
+
+@dataclass(frozen=True)
+class Flags:
+    name: str
+    count: int = 3
+    rate: float = 0.5
+    on: bool = False
+
+    def __post_init__(self):
+        if self.count < 1:
+            raise ValueError("count must be 1 or more.")
+
+
+def test_flags_are_the_fields():
+    assert run.parse_args(Flags, "", ["--name", "x", "--rate", "2", "--on"]) == Flags("x", 3, 2.0, True)
+
+
+@pytest.mark.parametrize("argv", [[], ["--name", "x", "--count", "0"], ["--name", "x", "--rate", "fast"]])
+def test_bad_flags_end_with_usage(argv, capsys):
+    with pytest.raises(SystemExit) as caught:
+        run.parse_args(Flags, "", argv)
+    assert caught.value.code == 2
+    assert "error:" in capsys.readouterr().err
+
+
+def test_override_sets_typed_fields():
+    assert run.override("rate=2 on=true", Flags("a"))[0] == Flags("a", 3, 2.0, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("rate", "name=value"), ("speed=2", "'speed=2'"), ("count=2.5", "type int, got '2.5'")],
+)
+def test_override_refuses(text, words):
+    with pytest.raises(ValueError, match=words):
+        run.override(text, Flags("a"))
+
+
+def test_ema_moves_parameters_and_buffers():
+    average, model = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    with torch.no_grad():
+        model.weight.fill_(3)
+        model.running_mean.fill_(4)
+        model.num_batches_tracked.fill_(9)
+    run.ema_update(average, model, 0.75)
+    assert average.weight.tolist() == [1.5, 1.5]
+    assert average.running_mean.tolist() == [1, 1]
+    assert int(average.num_batches_tracked) == 9
+    with pytest.raises(ValueError, match="different layers"):
+        run.ema_update(average, nn.Linear(2, 2), 0.5)
+
+
+def test_means_refuse_what_is_not_finite():
+    means = run.Means()
+    means.add({"a": torch.tensor(1.0)})
+    means.add({"a": torch.tensor(3.0), "b": torch.tensor(5.0)})
+    assert means.read() == {"a": 2, "b": 5}
+    assert means.read() == {}
+    means.add({"a": torch.tensor(math.inf)})
+    with pytest.raises(FloatingPointError, match="The loss a is not finite"):
+        means.read()
+
+
+def test_state_round_trip(tmp_path):
+    network = nn.Linear(3, 2)
+    optimizer = torch.optim.Adam(network.parameters(), fused=True)
+    network(torch.ones(1, 3)).sum().backward()
+    optimizer.step()
+    path = tmp_path / "state.safetensors"
+    tensors = run.module_state(network, "net") | run.pack_optimizer(optimizer, "adam")
+    run.save_state(path, tensors, {"seen": 5})
+    loaded, facts = run.load_state(path)
+    other = nn.Linear(3, 2)
+    run.restore_module(other, "net", loaded)
+    assert torch.equal(other.weight, network.weight)
+    again = torch.optim.Adam(other.parameters(), fused=True)
+    run.unpack_optimizer(again, "adam", loaded)
+    assert facts == {"seen": 5}
+    moments = (next(iter(o.state_dict()["state"].values()))["exp_avg"] for o in (optimizer, again))
+    assert torch.equal(*moments)
+
+
+def test_log_cuts_what_the_state_does_not_know(tmp_path):
+    log = run.Log(tmp_path, 0)
+    for seen in (10, 20, 30):
+        log.write(seen, {"loss": 1.0})
+    log.close()
+    again = run.Log(tmp_path, 20)
+    again.write(25, {"loss": 2.0})
+    again.close()
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [run.json.loads(line)["images_seen"] for line in lines] == [10, 20, 25]
+
+
+def test_frames_come_at_doubling_intervals():
+    due, seen = [], 0
+    while len(due) < 6:
+        seen = next_frame(seen)
+        due.append(seen)
+    assert due == [768, 1024, 1536, 2048, 3072, 4096]
+
+
+def test_no_frames_no_evolution(tmp_path):
+    assert evolution(tmp_path) == b""

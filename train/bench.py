@@ -1,0 +1,148 @@
+"""Images a second of our training step and data path, beside a plain loop: `python -m train.bench --data PATH`.
+
+The plain loop is what one would write first: a Dataset that gives one face at a time, a DataLoader, float32,
+the same network with the same losses, every row timed in this one process.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from fergan import data
+from fergan.images import to_model
+from fergan.models import MODELS, preset
+from train import run
+from train.gan import Game
+from train.recipes import RECIPES
+
+
+@dataclass(frozen=True)
+class BenchConfig:
+    """The flags of `python -m train.bench`."""
+
+    data: str = field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
+    model: str = field(default="acgan", metadata={"help": "one of " + ", ".join(MODELS)})
+    set: str = field(default="", metadata={"help": "changes to model and recipe, as 'width=48 batch=32'"})
+    seconds: float = field(default=10.0, metadata={"help": "time for each row of the table"})
+    cpu: bool = field(default=False, metadata={"help": "the CPU even where there is a GPU"})
+
+    def __post_init__(self) -> None:
+        preset(self.model, "fixed")
+        if self.seconds <= 0:
+            raise ValueError("--seconds must be above 0.")
+
+
+class PlainFaces(Dataset[tuple[Tensor, Tensor]]):
+    """One face at a time: cast, flip, range."""
+
+    def __init__(self, faces: data.Faces, rows: Tensor) -> None:
+        self.images, self.rows = faces.images.cpu(), rows.cpu()
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        image = to_model(self.images[index])
+        return image.flip(-1) if torch.rand(()) < 0.5 else image, self.rows[index]
+
+
+def forever(loader: DataLoader[tuple[Tensor, Tensor]]) -> Iterator[tuple[Tensor, Tensor]]:
+    """A loader's batches, epoch after epoch."""
+    while True:
+        yield from loader
+
+
+def channels_last(batch: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """The batch with its images in the layout that train.gan gives them."""
+    return batch[0].contiguous(memory_format=torch.channels_last), batch[1]
+
+
+def rate(work: Callable[[], int], seconds: float, device: torch.device) -> float:
+    """Images a second of `work`, which returns the images it did, after three calls to warm up."""
+
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    for _ in range(3):
+        work()
+    wait()
+    images, began = 0, time.perf_counter()
+    while time.perf_counter() - began < seconds:
+        images += work()
+    wait()
+    return images / (time.perf_counter() - began)
+
+
+def stepper(
+    game: Game, batches: Iterator[tuple[Tensor, Tensor]], accelerator: Accelerator
+) -> Callable[[], int]:
+    """One training step of both networks, as train.gan takes it, each time it is called."""
+    steps = itertools.count()
+
+    def step() -> int:
+        real, emotion = (part.to(game.device) for part in next(batches))
+        penalise = next(steps) % game.recipe.penalty_every == 0
+        game.discriminator_gradients(real, emotion, emotion, penalise=penalise)
+        game.update("discriminator", accelerator)
+        game.generator_gradients(real, emotion, emotion)
+        game.update("generator", accelerator)
+        game.update_average(len(real), 10**9)
+        return len(real)
+
+    return step
+
+
+def main() -> None:
+    """The command line: prints the table as Markdown."""
+    config = run.parse_args(BenchConfig, (__doc__ or "").splitlines()[0])
+    accelerator = Accelerator(cpu=config.cpu)
+    device = accelerator.device
+    try:
+        faces = data.load(config.data).split("Training")
+        settings, recipe = run.override(
+            config.set, preset(config.model, "fixed").config(), RECIPES[config.model, "fixed"]
+        )
+    except (OSError, ValueError) as error:
+        run.fail(str(error))
+    if faces.votes is None:
+        recipe = replace(recipe, conditions="onehot")
+    rows = data.conditions(faces, recipe.conditions)
+    ours = data.Batches(faces.to(device), rows, recipe.batch, 0)
+    loader = DataLoader(PlainFaces(faces, rows), recipe.batch, shuffle=True, drop_last=True)
+    plain = forever(loader)
+    game, slow = (Game(config.model, "fixed", settings, recipe, 0, device) for _ in range(2))
+    slow.dtype = torch.float32
+    for network in (slow.generator, slow.discriminator):
+        network.to(memory_format=torch.contiguous_format)
+    for name in slow.optimizers:
+        slow.optimizers[name] = torch.optim.Adam(getattr(slow, name).parameters(), recipe.learning_rate)
+    work: dict[str, Callable[[], int]] = {
+        "data path, plain DataLoader": lambda: len(next(plain)[0].to(device)),
+        "data path, ours": lambda: len(next(ours)[0]),
+        "training step, plain float32 loop": stepper(slow, plain, accelerator),
+        f"training step, ours ({str(game.dtype).removeprefix('torch.')}, channels last)": stepper(
+            game, (channels_last(batch) for batch in ours), accelerator
+        ),
+    }
+    rates = {name: rate(task, config.seconds, device) for name, task in tqdm(work.items(), leave=False)}
+    where = (
+        torch.cuda.get_device_name() if device.type == "cuda" else f"CPU, {torch.get_num_threads()} threads"
+    )
+    print(f"{config.model}, batch {recipe.batch}, {where}, torch {torch.__version__}\n")
+    print("| what | images a second | times the plain one |\n| --- | --- | --- |")
+    values = list(rates.values())
+    for (name, value), base in zip(rates.items(), (values[0], values[0], values[2], values[2]), strict=True):
+        print(f"| {name} | {value:,.0f} | {value / base:.1f} |")
+    print(f"\nOur data path takes {values[3] / values[1]:.1%} of our training step.")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,340 @@
+"""Train a conditional GAN on faces: `python -m train.gan --model acgan --data PATH`."""
+
+import copy
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+from tqdm import tqdm
+
+from fergan import data, losses
+from fergan.augment import diff_augment
+from fergan.models import MODELS, preset
+from fergan.models.layers import Verdict
+from train import run
+from train.recipes import RECIPES, Recipe
+from train.record import Recorder, identity, next_frame
+
+LOG_EVERY = 50  # steps
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The flags of `python -m train.gan`."""
+
+    data: str = field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
+    model: str = field(default="acgan", metadata={"help": "one of " + ", ".join(MODELS)})
+    preset: str = field(
+        default="fixed", metadata={"help": "fixed (ours) or published (the student project's)"}
+    )
+    out: str = field(default="", metadata={"help": "folder of the run; empty: runs/MODEL-PRESET"})
+    images: int = field(default=5_000_000, metadata={"help": "stop after this many images seen"})
+    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes; 0: no limit"})
+    resume: bool = field(default=False, metadata={"help": "go on from the run's last state"})
+    set: str = field(default="", metadata={"help": "changes to model and recipe, as 'width=48 batch=32'"})
+    seed: int = field(default=0, metadata={"help": "of weights, batches and noise"})
+    size: int = field(default=48, metadata={"help": "height and width of the images"})
+    channels: int = field(default=1, metadata={"help": "1 for grey, 3 for colour"})
+    cpu: bool = field(default=False, metadata={"help": "train on the CPU even where there is a GPU"})
+    precision: str = field(default="auto", metadata={"help": "auto, bf16 or fp32"})
+    save_minutes: float = field(default=5.0, metadata={"help": "minutes between saved states"})
+    keep: int = field(default=100_000, metadata={"help": "images between kept checkpoints"})
+
+    def __post_init__(self) -> None:
+        preset(self.model, self.preset)
+        if self.images < 1 or self.minutes < 0 or self.keep < 1 or self.save_minutes <= 0:
+            raise ValueError("--images, --keep and --save-minutes must be above 0, --minutes at least 0.")
+        if self.precision not in ("auto", "bf16", "fp32"):
+            raise ValueError(f"--precision is auto, bf16 or fp32; got {self.precision!r}.")
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files go."""
+        return Path(self.out or f"runs/{self.model}-{self.preset}")
+
+
+def class_parts(name: str, *pairs: tuple[Verdict, Tensor]) -> dict[str, Tensor]:
+    """The auxiliary loss, summed over (verdict, emotion), under its name; nothing where none classifies."""
+    named = [losses.soft_cross_entropy(v.emotion, rows) for v, rows in pairs if v.emotion is not None]
+    return {name: torch.stack(named).sum()} if named else {}
+
+
+class Game:
+    """The two networks, their optimizers and their random numbers: one step of each, and the whole state."""
+
+    def __init__(
+        self, model: str, preset_name: str, config: Any, recipe: Recipe, seed: int, device: torch.device
+    ) -> None:
+        networks = preset(model, preset_name)
+        torch.manual_seed(seed)
+        layout = torch.channels_last  # 1.4 times faster on a CPU with AMX, and what tensor cores want
+        self.generator = networks.generator(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
+        self.discriminator = networks.discriminator(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
+        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
+        self.recipe, self.noise_dim, self.device = recipe, int(config.noise_dim), device
+        self.dtype = run.fast_precision(device)
+        self.rng = torch.Generator().manual_seed(seed)
+        betas, rate = (recipe.beta1, recipe.beta2), recipe.learning_rate
+        self.optimizers = {
+            name: torch.optim.Adam(getattr(self, name).parameters(), rate, betas, fused=True)
+            for name in ("generator", "discriminator")
+        }
+
+    def autocast(self) -> torch.autocast:
+        """bf16 for the convolutions where the run uses it; losses and penalties stay in float32."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+
+    def draw(self, emotion: Tensor) -> Tensor:
+        """Fakes for emotions [B, 7]; noise is drawn on the CPU, so that a run repeats on any device."""
+        noise = torch.randn(len(emotion), self.noise_dim, generator=self.rng).to(self.device)
+        with self.autocast():
+            return self.generator(noise, emotion)
+
+    def draw_for_discriminator(self, emotion: Tensor) -> Tensor:
+        """Fakes without a gradient; the published AC-GAN draws them with frozen batch statistics."""
+        self.generator.train(not self.recipe.frozen_statistics)
+        with torch.no_grad():
+            fake = self.draw(emotion)
+        self.generator.train()
+        return fake
+
+    def augment(self, images: Tensor) -> Tensor:
+        """DiffAugment with the recipe's chance."""
+        return diff_augment(images, self.rng, self.recipe.augment)
+
+    def penalty(self, images: Tensor, emotion: Tensor) -> Tensor:
+        """Zero-centred gradient penalty, in float32: bf16 gradients of gradients are too coarse."""
+        images = images.detach().requires_grad_(True)
+        return losses.gradient_penalty(self.discriminator(images, emotion).realness, images)
+
+    def discriminator_gradients(
+        self, real: Tensor, emotion: Tensor, fake_emotion: Tensor, *, penalise: bool
+    ) -> dict[str, Tensor]:
+        """Gradients of the discriminator's loss on real [B, C, H, W] and as many fakes; returns its parts."""
+        recipe = self.recipe
+        self.discriminator.requires_grad_(True)
+        real, fake = self.augment(real), self.augment(self.draw_for_discriminator(fake_emotion))
+        with self.autocast():
+            on_real, on_fake = self.discriminator(real, emotion), self.discriminator(fake, fake_emotion)
+        if recipe.loss == "relativistic":
+            adversarial = losses.relativistic(on_real.realness, on_fake.realness)
+        else:
+            adversarial = losses.logistic(on_real.realness, True) + losses.logistic(on_fake.realness, False)
+        parts = {"d_loss": adversarial, "d_margin": (on_real.realness - on_fake.realness).mean()}
+        named = class_parts("d_class", (on_real, emotion), *[(on_fake, fake_emotion)] * recipe.class_on_fakes)
+        loss = adversarial + sum(recipe.class_weight * part for part in named.values())
+        parts |= named
+        if penalise:
+            parts["r1"], parts["r2"] = self.penalty(real, emotion), self.penalty(fake, fake_emotion)
+            loss = loss + recipe.gamma / 2 * recipe.penalty_every * (parts["r1"] + parts["r2"])
+        loss.backward()
+        return parts
+
+    def half_discriminator_gradients(self, images: Tensor, emotion: Tensor, real: bool) -> dict[str, Tensor]:
+        """As published: the loss on real images alone, or on fakes alone; each has an update of its own."""
+        self.discriminator.requires_grad_(True)
+        with self.autocast():
+            verdict = self.discriminator(images, emotion)
+        adversarial = losses.logistic(verdict.realness, real)
+        named = class_parts("d_class", *[(verdict, emotion)] * (real or self.recipe.class_on_fakes))
+        (adversarial + sum(self.recipe.class_weight * part for part in named.values())).backward()
+        return {"d_real" if real else "d_fake": adversarial, **named}
+
+    def generator_gradients(self, real: Tensor, emotion: Tensor, fake_emotion: Tensor) -> dict[str, Tensor]:
+        """Gradients of the generator's loss; the discriminator's weights get none. Returns its parts."""
+        self.discriminator.requires_grad_(False)
+        fake = self.augment(self.draw(fake_emotion))
+        with self.autocast():
+            on_fake = self.discriminator(fake, fake_emotion)
+            if self.recipe.loss == "relativistic":
+                on_real = self.discriminator(self.augment(real), emotion)
+                adversarial = losses.relativistic(on_fake.realness, on_real.realness)
+            else:
+                adversarial = losses.logistic(on_fake.realness, True)
+        named = class_parts("g_class", (on_fake, fake_emotion))
+        (adversarial + sum(self.recipe.generator_class_weight * part for part in named.values())).backward()
+        return {"g_loss": adversarial, **named}
+
+    def update(self, name: str, accelerator: Accelerator) -> None:
+        """One optimizer step of a network, with the mean gradient of all processes."""
+        run.average_gradients(getattr(self, name), accelerator)
+        self.optimizers[name].step()
+        self.optimizers[name].zero_grad(set_to_none=True)
+
+    def update_average(self, images: int, seen: int) -> None:
+        """Moves the average towards the generator; a young run forgets faster (StyleGAN2-ADA's ramp)."""
+        half_life = min(self.recipe.ema_images, 0.05 * seen)
+        run.ema_update(self.average, self.generator, 0.5 ** (images / half_life) if half_life > 0 else 0.0)
+
+    def state(self) -> dict[str, Tensor]:
+        """All tensors that the next step depends on, but the batches' own."""
+        tensors = {"rng.noise": self.rng.get_state(), "rng.torch": torch.get_rng_state()}  # dropout's
+        if self.device.type == "cuda":
+            tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
+        for name in ("generator", "discriminator", "average"):
+            tensors |= run.module_state(getattr(self, name), name)
+        for name, optimizer in self.optimizers.items():
+            tensors |= run.pack_optimizer(optimizer, f"adam.{name}")
+        return tensors
+
+    def restore(self, tensors: dict[str, Tensor]) -> None:
+        """The reverse of state()."""
+        for name in ("generator", "discriminator", "average"):
+            run.restore_module(getattr(self, name), name, tensors)
+        for name, optimizer in self.optimizers.items():
+            run.unpack_optimizer(optimizer, f"adam.{name}", tensors)
+        self.rng.set_state(tensors["rng.noise"])
+        torch.set_rng_state(tensors["rng.torch"])
+        if self.device.type == "cuda" and "rng.cuda" in tensors:
+            torch.cuda.set_rng_state(tensors["rng.cuda"], self.device)
+
+
+def prepare(
+    config: TrainConfig, device: torch.device, rank: int
+) -> tuple[Game, data.Batches, dict[str, Any]]:
+    """The networks, the batches on the device, and what makes the run itself.
+
+    Raises:
+        ValueError, FileNotFoundError: data or settings that do not fit, in a sentence.
+    """
+    faces = data.load(config.data, size=config.size, channels=config.channels)
+    training = faces.split("Training")
+    recipe = RECIPES[config.model, config.preset]
+    if training.votes is None and recipe.conditions != "onehot":
+        recipe = dataclasses.replace(recipe, conditions="onehot")
+    model_config = preset(config.model, config.preset).config(
+        image_size=config.size, channels=config.channels
+    )
+    model_config, recipe = run.override(config.set, model_config, recipe)
+    game = Game(config.model, config.preset, model_config, recipe, config.seed, device)
+    if config.precision != "auto":
+        game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
+    rows = data.conditions(training, recipe.conditions)
+    batches = data.Batches(
+        training.to(device),
+        rows,
+        recipe.batch,
+        config.seed + rank,
+        recipe.power,
+        recipe.flip,
+        recipe.fake_power,
+    )
+    game.rng.manual_seed(config.seed + rank)
+    return game, batches, identity(config.model, config.preset, model_config, recipe, faces.fingerprint)
+
+
+def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches, reseed: int) -> dict[str, Any]:
+    """Puts a state file back; `reseed` other than 0 is of a process whose random numbers it does not hold.
+
+    Raises:
+        FileNotFoundError: no state there.
+        ValueError: a state of another model, recipe or data.
+    """
+    tensors, facts = run.load_state(path)
+    for key, value in own.items():
+        if facts[key] != value:
+            raise ValueError(f"{path} is of a run with {key} {facts[key]}; this one has {value}.")
+    batches.load_state(tensors.pop("rng.batches"))
+    game.restore(tensors)
+    if reseed:
+        game.rng.manual_seed(reseed + facts["seen"])
+        batches.load_state(torch.Generator().manual_seed(reseed + facts["seen"]).get_state())
+    return facts
+
+
+def train(config: TrainConfig, accelerator: Accelerator) -> str:
+    """Runs until images, minutes or a signal say stop, and says which; see Recorder for what it writes."""
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    game, batches, own = prepare(config, accelerator.device, rank)
+    recipe, step, seen, before = game.recipe, 0, 0, 0.0
+    if config.resume:
+        facts = resume(
+            config.folder / run.STATE, own, game, batches, reseed=config.seed + rank if rank else 0
+        )
+        step, seen, before = facts["step"], facts["seen"], facts["minutes"]
+    facts = {
+        "device": torch.cuda.get_device_name() if game.device.type == "cuda" else game.device.type,
+        "processes": processes,
+        "precision": str(game.dtype).removeprefix("torch."),
+        "seed": config.seed,
+    }
+    recorder = Recorder(config.folder, own, facts) if accelerator.is_main_process else None
+    log = run.Log(config.folder, seen) if recorder else None
+    stopper, means, saved = run.Stopper(config.images, config.minutes), run.Means(), 0.0
+    frame_due, keep_due, per_step = next_frame(seen), seen + config.keep, recipe.batch * processes
+    bar = tqdm(total=config.images, initial=seen, unit="img", disable=recorder is None, smoothing=0.05)
+    with bar, stopper.catching():
+        while (reason := stopper.reason(seen, accelerator)) is None:
+            real, emotion = next(batches)
+            if recipe.unit_range:
+                real = (real + 1) / 2
+            real = real.contiguous(memory_format=torch.channels_last)
+            if recipe.split_updates:
+                fake_emotion = batches.draw_emotion(recipe.batch)
+                fake = game.draw_for_discriminator(fake_emotion)
+                means.add(game.half_discriminator_gradients(real, emotion, real=True))
+                game.update("discriminator", accelerator)
+                means.add(game.half_discriminator_gradients(fake, fake_emotion, real=False))
+                game.update("discriminator", accelerator)
+                fake_emotion = batches.draw_emotion(recipe.batch)
+            else:  # a fake is compared with a real face of the same emotion
+                fake_emotion = emotion
+                penalise = recipe.gamma > 0 and step % recipe.penalty_every == 0
+                means.add(game.discriminator_gradients(real, emotion, fake_emotion, penalise=penalise))
+                game.update("discriminator", accelerator)
+            means.add(game.generator_gradients(real, emotion, fake_emotion))
+            game.update("generator", accelerator)
+            step, seen = step + 1, seen + per_step
+            game.update_average(per_step, seen)
+            bar.update(per_step)
+            if recorder is None or log is None:
+                continue
+            if step % LOG_EVERY == 0:
+                values = means.read()  # refuses what is not finite, so a broken state is never saved
+                log.write(seen, {**values, "images_per_second": bar.format_dict["rate"] or 0.0})
+                bar.set_postfix({name: f"{v:.2f}" for name, v in values.items()})
+            if seen >= frame_due:
+                recorder.frame(game.average, seen)
+                frame_due = next_frame(seen)
+            if seen >= keep_due:
+                recorder.keep(game.average, step, seen, before + stopper.elapsed)
+                keep_due = seen + config.keep
+            if stopper.elapsed - saved >= config.save_minutes:
+                means.check()
+                recorder.save_state(
+                    game.state() | {"rng.batches": batches.state()}, step, seen, before + stopper.elapsed
+                )
+                saved = stopper.elapsed
+    means.check()
+    if recorder and log:
+        minutes = before + stopper.elapsed
+        recorder.save_state(game.state() | {"rng.batches": batches.state()}, step, seen, minutes)
+        recorder.frame(game.average, seen)
+        recorder.keep(game.average, step, seen, minutes)
+        log.close()
+    return f"Stopped: {reason}. {seen:,} images seen in all; the run is in {config.folder}."
+
+
+def main() -> None:
+    """The command line."""
+    config = run.parse_args(TrainConfig, __doc__ or "")
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+    accelerator = Accelerator(cpu=config.cpu)
+    try:
+        sentence = train(config, accelerator)
+        accelerator.print(sentence)
+    except FloatingPointError as error:
+        run.fail(f"{error} The last good state is in {config.folder}: resume it, or lower the learning rate.")
+    except (OSError, ValueError) as error:
+        run.fail(f"Training stopped: {error}")
+    finally:
+        accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""How each preset is trained: the numbers of the published systems, and ours beside them."""
+
+from dataclasses import dataclass, replace
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything of a training that is neither the network nor the run. The defaults are ours."""
+
+    loss: str = "relativistic"
+    """relativistic (RpGAN) or logistic (Goodfellow et al. 2014, non-saturating)."""
+    class_weight: float = 0.0
+    """Weight of the auxiliary emotion loss for the discriminator, where it classifies."""
+    generator_class_weight: float = 0.0
+    class_on_fakes: bool = False
+    """Whether the discriminator also learns emotions from fakes, as Odena et al. 2017 do."""
+    gamma: float = 0.05
+    """Weight of R1 on real and R2 on fake images, as gamma / 2; 0 is none."""
+    penalty_every: int = 16
+    """Steps between penalties, each then weighted by as much (lazy regularisation)."""
+    learning_rate: float = 5e-4
+    beta1: float = 0.0
+    beta2: float = 0.99
+    batch: int = 64
+    conditions: str = "mix"
+    """onehot, votes or mix (see fergan.data.conditions); onehot where the data has no votes."""
+    power: float = 0.5
+    """A class is drawn in proportion to its count to this power."""
+    fake_power: float = 0.5
+    flip: bool = True
+    augment: float = 0.3
+    """Share of images that DiffAugment changes."""
+    ema_images: int = 20_000
+    """Half-life of the average of the generator's weights, in images; 0 is no average."""
+    unit_range: bool = False
+    """Published bug: real images in [0, 1] against a generator in [-1, 1]."""
+    split_updates: bool = False
+    """Published: the discriminator is updated on real images, then again on fakes."""
+    frozen_statistics: bool = False
+    """Published bug: fakes for the discriminator are drawn with the generator in inference mode."""
+
+    def __post_init__(self) -> None:
+        if self.loss not in ("relativistic", "logistic"):
+            raise ValueError(f"loss must be relativistic or logistic, got {self.loss!r}.")
+        if self.loss == "relativistic" and self.split_updates:
+            raise ValueError(
+                "A relativistic loss needs real and fake in one update: split_updates must be off."
+            )
+        if self.batch < 2 or self.penalty_every < 1 or self.learning_rate <= 0:
+            raise ValueError("batch must be 2 or more, penalty_every 1 or more, learning_rate above 0.")
+
+
+_PUBLISHED = Recipe(
+    loss="logistic",
+    gamma=0.0,
+    learning_rate=2e-4,
+    beta1=0.5,
+    beta2=0.999,
+    batch=128,
+    conditions="onehot",
+    power=1.0,  # real labels follow the data, fake ones are uniform: the discriminator learns "disgust = fake"
+    fake_power=0.0,
+    flip=False,
+    augment=0.0,
+    ema_images=0,
+    unit_range=True,
+    split_updates=True,
+)
+
+RECIPES: dict[tuple[str, str], Recipe] = {
+    ("cgan", "fixed"): Recipe(),
+    ("cgan", "published"): _PUBLISHED,
+    ("acgan", "fixed"): Recipe(class_weight=0.5, generator_class_weight=0.2),
+    ("acgan", "published"): replace(
+        _PUBLISHED,
+        batch=64,
+        class_weight=1.0,
+        generator_class_weight=1.0,
+        class_on_fakes=True,
+        frozen_statistics=True,
+    ),
+}

@@ -1,0 +1,276 @@
+"""What every training needs around its loop: flags, stopping, state, logs, averages."""
+
+import argparse
+import dataclasses
+import json
+import math
+import signal
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any, TypeVar
+
+import torch
+from accelerate import Accelerator
+from safetensors import safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor, nn
+from torch.utils.tensorboard import SummaryWriter
+
+from fergan.checkpoint import replace_file
+
+T = TypeVar("T")
+STATE = "state.safetensors"
+"""The file of a run that --resume reads."""
+
+
+def parse_args(cls: type[T], description: str, argv: Sequence[str] | None = None) -> T:
+    """A frozen dataclass of int, float, str and bool fields, filled from flags of the same names.
+
+    `metadata={"help": ...}` of a field is its help; a field without a default is required.
+    """
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        required = field.default is dataclasses.MISSING
+        options: dict[str, Any] = {"help": field.metadata.get("help", " "), "required": required}
+        if not required:
+            options["default"] = field.default
+        if field.type is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["type"] = field.type
+            options["metavar"] = str(getattr(field.type, "__name__", field.type)).upper()
+        parser.add_argument("--" + field.name.replace("_", "-"), **options)
+    try:
+        return cls(**vars(parser.parse_args(argv)))
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def override(settings: str, *targets: Any) -> list[Any]:
+    """Copies of frozen dataclasses with "name=value name=value" set in whichever has the field.
+
+    Raises:
+        ValueError: no "=", a name that none or more than one of them has, or a value of another type.
+    """
+    changes: list[dict[str, Any]] = [{} for _ in targets]
+    for setting in settings.split():
+        name, equals, text = setting.partition("=")
+        owners = [i for i, t in enumerate(targets) if name in {f.name for f in dataclasses.fields(t)}]
+        if not equals or not owners:
+            known = sorted({f.name for t in targets for f in dataclasses.fields(t)})
+            raise ValueError(f"--set takes name=value with a name of {', '.join(known)}; got {setting!r}.")
+        for owner in owners:
+            kind = type(getattr(targets[owner], name))
+            try:
+                value = {"true": True, "false": False}[text.lower()] if kind is bool else kind(text)
+            except (KeyError, ValueError):
+                raise ValueError(
+                    f"--set {name} needs a value of type {kind.__name__}, got {text!r}."
+                ) from None
+            changes[owner][name] = value
+    return [dataclasses.replace(t, **c) for t, c in zip(targets, changes, strict=True)]
+
+
+def fast_precision(device: torch.device) -> torch.dtype:
+    """bfloat16 where the machine multiplies it in hardware, else float32."""
+    if device.type == "cuda":
+        fast = torch.cuda.is_bf16_supported(including_emulation=False)
+    elif device.type == "cpu":  # without AMX or AVX512-BF16 the type is emulated and slow
+        fast = any(
+            getattr(torch.cpu, name, bool)()
+            for name in ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+        )
+    else:
+        fast = False
+    return torch.bfloat16 if fast else torch.float32
+
+
+class Stopper:
+    """Says when to stop: images seen, minutes since it was made, or a signal, whichever comes first."""
+
+    def __init__(self, images: int, minutes: float) -> None:
+        self.images, self.minutes = images, minutes
+        self.began = time.monotonic()
+        self.signal: str | None = None
+
+    @property
+    def elapsed(self) -> float:
+        """Minutes since it was made."""
+        return (time.monotonic() - self.began) / 60
+
+    def reason(self, seen: int, accelerator: Accelerator) -> str | None:
+        """Why to stop after `seen` images, or None to go on; all processes give the same answer."""
+        if seen >= self.images:
+            return f"{seen:,} images seen"
+        over = f"{self.minutes:g} minutes over" if 0 < self.minutes <= self.elapsed else None
+        own = self.signal or over
+        if accelerator.num_processes == 1:
+            return own
+        asked = accelerator.reduce(torch.tensor(float(own is not None), device=accelerator.device))
+        return (own or "another process stopped") if float(asked) > 0 else None
+
+    @contextmanager
+    def catching(self) -> Iterator[None]:
+        """Within, Ctrl-C and SIGTERM ask for a stop after the step; a second one ends the process."""
+
+        def ask(number: int, frame: FrameType | None) -> None:
+            self.signal = signal.Signals(number).name
+            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+
+        before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+@torch.no_grad()
+def ema_update(average: nn.Module, model: nn.Module, keep: float) -> None:
+    """average = keep * average + (1 - keep) * model, parameters and floating-point buffers alike.
+
+    Averaging the running statistics too matters: with parameters alone they would stay as they began.
+    """
+    ours, theirs = average.state_dict(), model.state_dict()
+    if ours.keys() != theirs.keys():
+        raise ValueError("The average and the model have different layers.")
+    for name, tensor in theirs.items():
+        if tensor.is_floating_point():
+            ours[name].lerp_(tensor, 1 - keep)
+        else:
+            ours[name].copy_(tensor)
+
+
+def average_gradients(network: nn.Module, accelerator: Accelerator) -> None:
+    """Replaces each gradient by its mean over the processes, in one exchange.
+
+    Done by hand, as StyleGAN3 does, because a wrapper that reduces inside backward() knows one forward pass
+    for each backward, and a GAN step with a penalty has several.
+    """
+    if accelerator.num_processes == 1:
+        return
+    gradients = [p.grad for p in network.parameters() if p.grad is not None]
+    flat = accelerator.reduce(torch.cat([g.flatten() for g in gradients]), reduction="mean")
+    for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
+        gradient.copy_(mean.view_as(gradient))
+
+
+def pack_optimizer(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
+    """An optimizer's moments as named tensors; its settings come from the recipe."""
+    state = optimizer.state_dict()["state"]
+    return {f"{prefix}.{i}.{k}": v for i, slots in state.items() for k, v in slots.items()}
+
+
+def unpack_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor]) -> None:
+    """The reverse of pack_optimizer.
+
+    Moments take their parameter's memory layout again: a fused Adam walks both as flat memory.
+    """
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        if name.startswith(prefix + "."):
+            number, key = name[len(prefix) + 1 :].split(".", 1)
+            like = parameters[int(number)]
+            fits = tensor.shape == like.shape
+            state.setdefault(int(number), {})[key] = torch.empty_like(like).copy_(tensor) if fits else tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+
+
+def save_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
+    """Everything that a run needs to go on, in one safetensors file that is replaced whole."""
+    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    replace_file(path, save_tensors(plain, metadata={"facts": json.dumps(facts)}))
+
+
+def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The reverse of save_state.
+
+    Raises:
+        FileNotFoundError: there is no state to go on from.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist: there is no run to resume; start without --resume.")
+    with safe_open(path, framework="pt") as stored:
+        facts = json.loads(stored.metadata()["facts"])
+        return {name: stored.get_tensor(name) for name in stored.keys()}, facts  # noqa: SIM118 (no mapping)
+
+
+def module_state(network: nn.Module, prefix: str) -> dict[str, Tensor]:
+    """A network's state with a prefix before each name."""
+    return {f"{prefix}.{name}": tensor for name, tensor in network.state_dict().items()}
+
+
+def restore_module(network: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> None:
+    """The reverse of module_state, strict."""
+    own = {n[len(prefix) + 1 :]: t for n, t in tensors.items() if n.startswith(prefix + ".")}
+    network.load_state_dict(own)
+
+
+class Means:
+    """Running means of named losses, kept on the device until they are read: reading waits for a GPU."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._counts: dict[str, int] = {}
+
+    def add(self, parts: dict[str, Tensor]) -> None:
+        """One step's losses, scalars."""
+        for name, value in parts.items():
+            value = value.detach().float()
+            self._sums[name] = self._sums[name] + value if name in self._sums else value
+            self._counts[name] = self._counts.get(name, 0) + 1
+
+    def read(self) -> dict[str, float]:
+        """The means since the last reading.
+
+        Raises:
+            FloatingPointError: one of them is not finite.
+        """
+        self.check()
+        means = {name: float(total) / self._counts[name] for name, total in self._sums.items()}
+        self._sums, self._counts = {}, {}
+        return means
+
+    def check(self) -> None:
+        """Raises FloatingPointError where a loss since the last reading is not finite."""
+        if bad := [name for name, total in self._sums.items() if not math.isfinite(float(total))]:
+            raise FloatingPointError(f"The loss {', '.join(bad)} is not finite.")
+
+
+class Log:
+    """log.jsonl and TensorBoard events of a run; on resuming, lines past the state are cut off."""
+
+    def __init__(self, folder: Path, seen: int) -> None:
+        path = folder / "log.jsonl"
+        lines = path.read_text().splitlines(keepends=True) if path.is_file() and seen else []
+        kept = "".join(line for line in lines if json.loads(line)["images_seen"] <= seen)
+        replace_file(path, kept.encode())
+        self._file = path.open("a")
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=seen)
+
+    def write(self, seen: int, values: dict[str, float]) -> None:
+        """One line, and one point of each curve, at `seen` images."""
+        self._file.write(
+            json.dumps({"images_seen": seen, **{k: round(v, 6) for k, v in values.items()}}) + "\n"
+        )
+        self._file.flush()
+        for name, value in values.items():
+            self._board.add_scalar(name, value, seen)
+
+    def close(self) -> None:
+        """Writes out what is left."""
+        self._file.close()
+        self._board.close()
+
+
+def fail(message: str) -> None:
+    """Ends the process with a sentence rather than a trace."""
+    print(message, file=sys.stderr)
+    raise SystemExit(1)
