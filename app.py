@@ -1,0 +1,126 @@
+"""The page: `python app.py` opens a playground where a click on an emotion draws faces that show it."""
+
+import argparse
+import errno
+import os
+import socket
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+# Read when the libraries are first imported: no telemetry, and idle threads that sleep instead of spinning.
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+    from fergan.engine import Engine
+
+
+def build_app(engine: "Engine", waiting: int = 32) -> "gr.Blocks":
+    """The page over an engine: one tab for each entry of TABS, and at most `waiting` queued requests.
+
+    Raises:
+        ValueError: a model that a tab opens with cannot be loaded.
+        FileNotFoundError: its weights are not there.
+    """
+    import gradio as gr  # late, as below: --help and a wrong flag answer at once
+
+    from fergan.ui import TABS, frame
+
+    # Files that the endpoints answered with are looked at every 10 minutes and live for an hour.
+    with gr.Blocks(
+        title="fergan", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)
+    ) as page:
+        frame.header()
+        with gr.Tabs(elem_id="tabs"):
+            for title, build in TABS.items():
+                with gr.Tab(title, elem_id=title.lower()):
+                    build(engine)
+        frame.footer()
+    return page.queue(max_size=waiting, default_concurrency_limit=2)
+
+
+def parse(arguments: list[str] | None = None) -> argparse.Namespace:
+    """Flags, each with an environment variable behind it."""
+    parser = argparse.ArgumentParser(prog="app.py", description=__doc__)
+    add = parser.add_argument
+    add(
+        "--models",
+        nargs="+",
+        metavar="SOURCE",
+        default=os.environ.get("FERGAN_MODELS", "weights").split(),
+        help="checkpoint folders, folders of them, or Hub repositories owner/name[@revision] "
+        "(FERGAN_MODELS, separated by spaces; default: weights)",
+    )
+    add(
+        "--host",
+        default=os.environ.get("FERGAN_HOST") or os.environ.get("GRADIO_SERVER_NAME", "127.0.0.1"),
+        help="address to listen on; 0.0.0.0 for every network (FERGAN_HOST; default: %(default)s)",
+    )
+    add(
+        "--port",
+        type=int,
+        default=os.environ.get("FERGAN_PORT") or os.environ.get("GRADIO_SERVER_PORT"),
+        help="port to listen on (FERGAN_PORT; default: the first that is free from 7860 on)",
+    )
+    add("--queue", type=int, default=32, help="API requests that may wait (default: %(default)s)")
+    add("--open", action="store_true", help="open the page in a browser")
+    options = parser.parse_args(arguments)
+    if options.port is not None and not 1 <= options.port <= 65535:
+        parser.error(f"a port runs from 1 to 65535; got {options.port}.")
+    if options.queue < 1:
+        parser.error(f"at least one request must be able to wait; got {options.queue}.")
+    return options
+
+
+def check_place(host: str, port: int | None) -> None:
+    """Whether the page can be served there, asked before seconds go into loading it.
+
+    Raises:
+        OSError: the port is taken, or the host is not this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port or 0), family=family).close()
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise OSError(f"The port {port} of {host} is taken; choose another with --port.") from error
+        raise OSError(f"The page cannot be served at {host}, port {port}: {error.strerror}.") from error
+
+
+def serve(page: "gr.Blocks", host: str, port: int | None = None, browser: bool = False) -> str:
+    """Starts serving, with a health route at /healthz, and returns the page's address."""
+    from fergan.ui.theme import launch_options
+
+    app, address, _ = page.launch(
+        server_name=host, server_port=port, inbrowser=browser, prevent_thread_lock=True, **launch_options()
+    )
+    app.add_api_route("/healthz", lambda: {"ok": True})
+    return str(address)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serves until it is interrupted; 2, and a sentence on stderr, where it cannot start."""
+    options = parse(arguments)
+    try:
+        check_place(options.host, options.port)
+        from fergan.engine import Engine
+
+        page = build_app(Engine(options.models), options.queue)
+        address = serve(page, options.host, options.port, options.open)
+    except (OSError, ValueError) as error:
+        print(f"app.py: {error}", file=sys.stderr)
+        return 2
+    print(f"fergan is at {address}", flush=True)
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        page.close(verbose=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

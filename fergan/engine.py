@@ -1,0 +1,126 @@
+"""Engine: all that the page may ask of the models. NumPy in and out, no state per request, thread-safe."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import nn
+
+from fergan import checkpoint, emotions, hub
+from fergan.images import Pixels, to_array
+from fergan.models import draw_noise, preset
+
+LAST_SEED = 2**32 - 1
+"""Seeds run from 0 to this."""
+
+
+@dataclass
+class _Slot:
+    """A checkpoint known by its description; the network comes with the first face asked of it."""
+
+    folder: Path
+    checkpoint: checkpoint.Checkpoint
+    network: nn.Module | None = None
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+class Engine:
+    """The models found in some places, and the verbs that they answer."""
+
+    def __init__(self, sources: Sequence[str | Path] = ("weights",), device: str | None = None) -> None:
+        """Looks up each source: a checkpoint folder, a folder of such folders, or a Hub id.
+
+        Only descriptions are read here; weights are loaded when a model is first asked for a face.
+
+        Raises:
+            ValueError: a source that is none of these, a broken checkpoint, two models of one name, or
+                no model at all.
+        """
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._slots: dict[str, _Slot] = {}
+        for source in sources:
+            for name, folder in _find(source).items():
+                if name in self._slots:
+                    raise ValueError(f"Two models are named {name}: {self._slots[name].folder} and {folder}.")
+                self._slots[name] = _Slot(folder, checkpoint.describe(folder))
+        if not self._slots:
+            raise ValueError(f"No model found in {', '.join(map(str, sources)) or 'no source'}.")
+
+    @property
+    def models(self) -> dict[str, checkpoint.Checkpoint]:
+        """What each model's checkpoint says of it, by the name that the verbs take."""
+        return {name: slot.checkpoint for name, slot in self._slots.items()}
+
+    @property
+    def generators(self) -> list[str]:
+        """Names of the models that draw a face from noise: those that `generate` takes."""
+        return [
+            name
+            for name, found in self.models.items()
+            if preset(found.model, found.preset).kind == "generator"
+        ]
+
+    def folder(self, model: str) -> Path:
+        """Where a model's checkpoint lies (its card and its evolution lie beside it)."""
+        return self._slot(model).folder
+
+    def generate(
+        self, model: str, emotion: ArrayLike, seeds: Sequence[int], truncation: float = 1.0
+    ) -> Pixels:
+        """Emotion [B, 7] (weights at least 0, normalised here), seeds [B] -> faces, uint8 [B, H, W] or [B, H, W, 3].
+
+        One seed is one face, to the bit, in any batch: faces are drawn one at a time, since a convolution's
+        rounding depends on the shape of its batch; on a CPU a batch saves no time at this size.
+        `truncation` in [0, 1] scales the noise: towards the model's most typical face.
+
+        Raises:
+            ValueError: an unknown model, shapes that do not match, weights, seeds or a truncation out of range.
+        """
+        slot = self._slot(model)
+        try:
+            rows = emotions.normalize(torch.as_tensor(np.asarray(emotion, dtype=np.float32)))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"Emotion weights: {error}") from error
+        if rows.ndim != 2 or len(rows) != len(seeds):
+            raise ValueError(
+                f"Each seed needs a row of emotion; got {tuple(rows.shape)} for {len(seeds)} seeds."
+            )
+        if bad := [seed for seed in seeds if not 0 <= seed <= LAST_SEED]:
+            raise ValueError(f"A seed is a whole number from 0 to {LAST_SEED}; got {bad[0]}.")
+        if not 0 <= truncation <= 1:
+            raise ValueError(f"Truncation runs from 0 to 1; got {truncation}.")
+        network = self._network(slot)
+        config = slot.checkpoint.build_config()
+        noise = truncation * draw_noise(list(seeds), config.noise_dim)
+        faces = [torch.empty(0, config.channels, config.image_size, config.image_size, device=self.device)]
+        with torch.inference_mode():
+            for one, row in zip(noise.to(self.device).split(1), rows.to(self.device).split(1), strict=True):
+                faces.append(network(one, row))
+        return to_array(torch.cat(faces))
+
+    def _slot(self, model: str) -> _Slot:
+        if model not in self._slots:
+            raise ValueError(f"There is no model {model!r}; choose one of {', '.join(self._slots)}.")
+        return self._slots[model]
+
+    def _network(self, slot: _Slot) -> nn.Module:
+        with slot.lock:
+            if slot.network is None:
+                slot.network = checkpoint.load(slot.folder)[1].to(self.device)
+            return slot.network
+
+
+def _find(source: str | Path) -> dict[str, Path]:
+    """Checkpoint folders of one source by model name."""
+    folder = Path(source)
+    if (folder / checkpoint.CONFIG).is_file():
+        return {folder.resolve().name: folder}
+    if folder.is_dir():
+        return {found.parent.name: found.parent for found in sorted(folder.glob(f"*/{checkpoint.CONFIG}"))}
+    if hub.is_repo(str(source)):
+        return {str(source): hub.fetch(str(source))}
+    raise ValueError(f"{source} is neither a checkpoint folder nor a Hub id (owner/name).")

@@ -1,0 +1,190 @@
+"""What a generated picture says about itself: openly synthetic, by which model, from which settings.
+
+`python -m fergan.provenance FILE` prints what a file says. A picture carries it twice: as PNG text, for
+people and for the page that it is dropped on, and as XMP, which outlives other formats and photo tools
+and names the IPTC source type "trained algorithmic media".
+"""
+
+import html
+import json
+import math
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from PIL import Image, UnidentifiedImageError
+from PIL.PngImagePlugin import PngInfo
+
+KEY = "fergan"
+"""The PNG text chunk, and the XMP namespace, that hold the settings as JSON."""
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+
+_XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
+<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:xmp="http://ns.adobe.com/xap/1.0/" xmlns:dc="http://purl.org/dc/elements/1.1/"
+ xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" xmlns:fergan="urn:fergan:1"
+ Iptc4xmpExt:DigitalSourceType="{source}" xmp:CreatorTool="fergan" fergan:settings="{settings}">
+<dc:description><rdf:Alt><rdf:li xml:lang="x-default">{description}</rdf:li></rdf:Alt></dc:description>
+</rdf:Description></rdf:RDF></x:xmpmeta>
+<?xpacket end="r"?>"""
+_SETTINGS = re.compile(r'fergan:settings="([^"]*)"')
+
+
+@dataclass(frozen=True)
+class Record:
+    """The settings that a picture was made with."""
+
+    model: str
+    emotion: Mapping[str, float]
+    """Weights by name; a name that is not there weighs 0."""
+    seed: int
+    """Seed of the face, or of the first face."""
+    count: int = 1
+    """Faces in the picture: seeds run on from the first."""
+    truncation: float = 1.0
+    sheet: tuple[int, int] | None = None
+    """First seed and count of the sheet that a single face was taken from."""
+
+    def __post_init__(self) -> None:
+        """Checks types and signs; whether a model or an emotion exists is for whoever draws to say.
+
+        Raises:
+            ValueError: a field of the wrong kind.
+        """
+        weights = self.emotion.values() if isinstance(self.emotion, Mapping) else [None]
+        fits = (
+            isinstance(self.model, str)
+            and bool(self.model)
+            and all(isinstance(name, str) for name in self.emotion)
+            and all(_is_number(weight) for weight in weights)
+            and sum(weights) > 0
+            and _is_count(self.seed)
+            and _is_count(self.count)
+            and self.count > 0
+            and _is_number(self.truncation)
+            and (self.sheet is None or (len(self.sheet) == 2 and all(map(_is_count, self.sheet))))
+        )
+        if not fits:
+            raise ValueError("These settings of a picture do not hold together.")
+
+    def json(self) -> str:
+        """The settings as one line of JSON."""
+        settings: dict[str, Any] = {
+            "synthetic": True,
+            "model": self.model,
+            "emotion": dict(self.emotion),
+            "seed": self.seed,
+            "count": self.count,
+            "truncation": self.truncation,
+        }
+        if self.sheet is not None:
+            settings["sheet"] = list(self.sheet)
+        return json.dumps(settings)
+
+    def sentence(self) -> str:
+        """The settings for a person."""
+        blend = " and ".join(
+            name if weight == 1 else f"{weight:.0%} {name}" for name, weight in self.emotion.items() if weight
+        )
+        if self.count == 1:
+            return (
+                f"A synthetic face, not a person: drawn by the model {self.model}, {blend}, seed {self.seed}."
+            )
+        return (
+            f"{self.count} synthetic faces, no persons: drawn by the model {self.model}, {blend}, "
+            f"from seed {self.seed}."
+        )
+
+
+def png(picture: Image.Image, record: Record) -> bytes:
+    """The picture as a PNG that carries its record."""
+    text = PngInfo()
+    text.add_text(KEY, record.json())
+    text.add_itxt("Description", record.sentence())
+    text.add_text("Software", KEY)
+    text.add_itxt("XML:com.adobe.xmp", xmp(record))
+    file = BytesIO()
+    picture.save(file, "PNG", pnginfo=text)
+    return file.getvalue()
+
+
+def xmp(record: Record) -> str:
+    """The record as an XMP packet, which PNG, JPEG, WebP and MP4 can all hold."""
+    return _XMP.format(
+        source=SOURCE_TYPE, settings=html.escape(record.json()), description=html.escape(record.sentence())
+    )
+
+
+def read(source: bytes | Path) -> Record:
+    """What a picture says about itself, in PNG text or, in any format, in XMP; the pixels are not decoded.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a picture, a picture that says nothing, or one whose settings are damaged.
+    """
+    try:
+        with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as picture:
+            text, packet = picture.info.get(KEY), picture.info.get("xmp", b"")
+    except UnidentifiedImageError:
+        raise ValueError("This file is not a picture.") from None
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
+        raise ValueError(f"This picture cannot be read: {error}.") from error
+    if text is None:
+        packet = packet if isinstance(packet, str) else packet.decode("utf-8", "replace")
+        if (found := _SETTINGS.search(packet)) is None:
+            raise ValueError("This picture does not say that it was made here.")
+        text = html.unescape(found[1])
+    return _parse(text)
+
+
+def main(arguments: list[str]) -> int:
+    """Prints what each file says; 1 where one says nothing, 2 where no file is named."""
+    if not arguments or arguments[0] in ("-h", "--help"):
+        print("usage: python -m fergan.provenance FILE...", file=sys.stdout if arguments else sys.stderr)
+        return 0 if arguments else 2
+    status = 0
+    for name in arguments:
+        try:
+            record = read(Path(name))
+            print(f"{name}: {record.sentence()}\n{record.json()}")
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else error
+            print(f"{name}: {reason}", file=sys.stderr)
+            status = 1
+    return status
+
+
+def _parse(text: str) -> Record:
+    try:
+        found = json.loads(text)
+        sheet = found.get("sheet")
+        return Record(
+            found["model"],
+            found["emotion"],
+            found["seed"],
+            found.get("count", 1),
+            found.get("truncation", 1.0),
+            None if sheet is None else tuple(sheet),
+        )
+    except (json.JSONDecodeError, RecursionError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError("What this picture says about itself is damaged.") from error
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and value >= 0
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,11 @@
+"""The page: one tab a file, each with `build(engine)`; the page knows the engine, the engine knows no page."""
+
+from collections.abc import Callable
+
+from fergan.engine import Engine
+from fergan.ui import generate
+
+TABS: dict[str, Callable[[Engine], None]] = {
+    "Generate": generate.build,
+}
+"""What fills each tab, by its title, in the order shown."""

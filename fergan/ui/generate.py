@@ -1,0 +1,185 @@
+"""The tab Generate: a click on an emotion, and a sheet of faces shows it.
+
+The tab is one `gr.HTML` (static/generate*): a click costs one small request, no queue, no file.
+Scripts ask through the named endpoint /generate, which takes the queue and answers with files.
+"""
+
+import base64
+import binascii
+import functools
+import logging
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import gradio as gr
+
+from fergan import provenance
+from fergan.emotions import EMOTIONS
+from fergan.engine import LAST_SEED, Engine
+from fergan.ui import models
+from fergan.ui.sheet import (
+    LARGE,
+    MOST,
+    File,
+    Sheet,
+    data_uri,
+    face_file,
+    face_files,
+    sheet_file,
+    whole,
+    zip_file,
+)
+from fergan.ui.theme import MAX_UPLOAD, script, static
+
+Answer = dict[str, Any]
+AT_ONCE = 2
+"""Requests of the page that draw at the same time: they pass by Gradio's queue and its limits."""
+
+_log = logging.getLogger(__name__)
+
+
+def build(engine: Engine) -> None:
+    """Fills the tab; draws its first sheet now, so that the faces come with the page.
+
+    Raises:
+        ValueError: the model that the page opens with cannot be loaded.
+        FileNotFoundError: its weights are not there.
+    """
+    first = Sheet(models.default(engine.generators), "happy", seed=7)
+    facts = {
+        "emotions": EMOTIONS,
+        "models": models.facts(engine),
+        "most": MOST,
+        "lastSeed": LAST_SEED,
+        "large": LARGE,
+        "maxUpload": MAX_UPLOAD,
+        "first": {"model": first.model, "emotion": first.emotion, "seed": first.seed, "count": first.count},
+        "faces": [data_uri(face) for face in first.draw(engine)],
+    }
+    gr.HTML(
+        html_template=static("generate.html"),
+        js_on_load=script("generate.js", "generate-controls.js"),
+        server_functions=_verbs(engine),
+        apply_default_css=False,
+        elem_id="generate-tab",
+        facts=facts,
+    )
+    _endpoint(engine, first)
+
+
+def _verbs(engine: Engine) -> list[Callable[[Any], Answer]]:
+    """What the page may ask, as `await server.<name>(fields)`."""
+    gate = threading.BoundedSemaphore(AT_ONCE)
+
+    def answering(verb: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
+        """An exception would reach the browser as nothing at all, so refusals are answers too."""
+
+        @functools.wraps(verb)
+        def answer(fields: Any) -> Answer:
+            try:
+                with gate:
+                    return verb(fields)
+            except Exception as error:
+                return {"error": _sentence(error)}
+
+        return answer
+
+    @answering
+    def draw(fields: Any) -> Answer:
+        return {"faces": [data_uri(face) for face in Sheet.parse(fields).draw(engine)]}
+
+    @answering
+    def save(fields: Any) -> Answer:
+        sheet, kind = Sheet.parse(fields), fields.get("kind")
+        if kind == "sheet":
+            file = sheet_file(engine, sheet)
+        elif kind == "zip":
+            file = zip_file(engine, sheet)
+        elif kind in ("face", "large"):
+            width = LARGE if kind == "large" else None
+            file = face_file(engine, sheet, whole(fields.get("face"), "A seed"), width)
+        else:
+            raise ValueError(f"There is nothing named {kind!r} to save.")
+        content = base64.b64encode(file.content).decode()
+        return {"name": file.name, "type": file.media_type, "content": content}
+
+    @answering
+    def restore(fields: Any) -> Answer:
+        return _settings(str(fields), engine)
+
+    return [draw, save, restore]
+
+
+def _sentence(error: Exception) -> str:
+    """What a person is told: a refusal in its own words; of a fault only that it is in the log."""
+    if isinstance(error, OSError | ValueError):
+        return str(error)
+    _log.error("A request failed.", exc_info=error)
+    return "Something went wrong on the server; its log says what."
+
+
+def _settings(encoded: str, engine: Engine) -> Answer:
+    """A dropped file, base64 -> the settings of the sheet that it shows, or of the sheet its face is from.
+
+    Raises:
+        ValueError: too large, not a picture, not one of ours, or one that no model here can draw again.
+    """
+    if len(encoded) > MAX_UPLOAD * 4 / 3 + 4:
+        raise ValueError(f"This file is larger than {MAX_UPLOAD // 2**20} MB.")
+    try:
+        content = base64.b64decode(encoded, validate=True)
+    except binascii.Error as error:
+        raise ValueError("The file did not arrive whole.") from error
+    record = provenance.read(content)
+    if record.model not in engine.generators:
+        raise ValueError(f"This picture was drawn by the model {record.model}, which is not here.")
+    emotion = max(record.emotion, key=lambda name: record.emotion[name])
+    seed, count = record.sheet or (record.seed, record.count)
+    sheet = Sheet(record.model, emotion, seed, count, record.truncation)
+    blended = sum(weight > 0 for weight in record.emotion.values()) > 1
+    return {
+        "model": sheet.model,
+        "emotion": sheet.emotion,
+        "seed": sheet.seed,
+        "count": sheet.count,
+        "truncation": sheet.truncation,
+        "face": record.seed if record.count == 1 else None,
+        "said": record.sentence(),
+        "note": f"It blends emotions; this tab shows the strongest, {emotion}." if blended else "",
+    }
+
+
+def _endpoint(engine: Engine, first: Sheet) -> None:
+    """The named endpoint /generate, for gradio_client and whoever speaks HTTP."""
+    hidden = {"visible": False}
+    model = gr.Textbox(first.model, label="One of: " + ", ".join(engine.generators), **hidden)
+    emotion = gr.Textbox(first.emotion, label="One of: " + ", ".join(EMOTIONS), **hidden)
+    count = gr.Number(first.count, precision=0, label=f"Faces, 1 to {MOST}", **hidden)
+    seed = gr.Number(0, precision=0, label=f"Seed of the first face, 0 to {LAST_SEED}", **hidden)
+    files = gr.File(file_count="multiple", label="PNG files, one a face, at the model's own size", **hidden)
+
+    def generate(model: str, emotion: str, count: int = 16, seed: int = 0) -> list[str]:
+        """Draws faces that show an emotion; one seed is one face, in any batch.
+
+        The faces have the given seed and those after it. Each PNG says in its text chunk "fergan" that it
+        is synthetic, and of which model, emotion and seed.
+        """
+        asked = {"model": model, "emotion": emotion, "seed": seed, "count": count, "truncation": 1.0}
+        try:
+            return _written(face_files(engine, Sheet.parse(asked)), Path(files.GRADIO_CACHE))
+        except Exception as error:
+            raise gr.Error(_sentence(error), print_exception=False) from error
+
+    gr.Button(**hidden).click(generate, [model, emotion, count, seed], files, api_name="generate")
+
+
+def _written(drawn: list[File], cache: Path) -> list[str]:
+    """Paths of the files in Gradio's cache, from where it hands them over and in time deletes them."""
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(dir=cache))
+    for file in drawn:
+        (folder / file.name).write_bytes(file.content)
+    return [str(folder / file.name) for file in drawn]

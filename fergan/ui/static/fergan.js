@@ -1,0 +1,87 @@
+// What every tab's script begins with. Each gr.HTML runs in a function of its own, so these are local names.
+
+/** Columns and the side of a square face, so that `count` faces with `label` pixels of text below fill a box best. */
+function fitGrid(count, width, height, {gap, label, smallest, largest = 480}) {
+  let best = {columns: 1, side: 0, empty: Infinity};
+  for (let columns = 1; columns <= count; columns++) {
+    const rows = Math.ceil(count / columns);
+    const side = Math.min((width - gap * (columns - 1)) / columns, (height - gap * (rows - 1)) / rows - label, largest);
+    const empty = columns * rows - count;
+    if (side > best.side * 1.04 || (side > best.side * 0.96 && empty < best.empty)) best = {columns, side, empty};
+  }
+  if (best.side >= smallest) return best;
+  const columns = Math.max(1, Math.min(count, Math.floor((width + gap) / (smallest + gap))));
+  return {columns, side: (width - gap * (columns - 1)) / columns};  // too many to fit: the box scrolls
+}
+
+/** Hands a file {name, type, content in base64} to the person. */
+function saveFile({name, type, content}) {
+  const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
+  const anchor = document.createElement('a');
+  anchor.href = URL.createObjectURL(new Blob([bytes], {type}));
+  anchor.download = name;
+  anchor.click();
+  setTimeout(() => URL.revokeObjectURL(anchor.href), 10000);
+}
+
+/** A File of the browser -> its bytes in base64. */
+async function readFile(file) {
+  const uri = await new Promise((done, fail) => {
+    const reader = new FileReader();
+    reader.onload = () => done(reader.result);
+    reader.onerror = () => fail(reader.error);
+    reader.readAsDataURL(file);
+  });
+  return uri.slice(uri.indexOf(',') + 1);
+}
+
+/** Copies text; false where the browser forbids it (no https, no permission). */
+async function copyText(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    const field = document.createElement('textarea');
+    field.value = text;
+    (document.querySelector('dialog[open]') ?? document.body).append(field);
+    field.select();
+    const copied = document.execCommand('copy');
+    field.remove();
+    return copied;
+  }
+}
+
+/** Puts settings, but those that are null, into the address bar, and into the Hub's when the page is a Space. */
+function writeLink(settings) {
+  const address = new URL(location.href);
+  for (const name of [...address.searchParams.keys()]) {
+    if (!name.startsWith('__')) address.searchParams.delete(name); // Gradio's own, as __theme, stay
+  }
+  for (const [name, value] of Object.entries(settings)) {
+    if (value !== null) address.searchParams.set(name, value);
+  }
+  if (address.href === location.href) return;
+  history.replaceState(history.state, '', address);
+  if (window.parent !== window) {
+    window.parent.postMessage({queryString: address.search}, 'https://huggingface.co');
+  }
+}
+
+/** A setting that this browser keeps; it may forbid to. */
+const memory = {
+  get(name) { try { return localStorage.getItem(`fergan.${name}`); } catch { return null; } },
+  set(name, value) { try { localStorage.setItem(`fergan.${name}`, value); } catch { /* then it lasts a visit */ } },
+};
+
+/** Whether a key press belongs to whoever has the focus: text, numbers, lists. */
+function isTyping(target) {
+  return target.isContentEditable || target.matches?.('textarea, select, input:not([type=radio], [type=checkbox], [type=range], [type=file])');
+}
+
+/** Asks the server; always an object, with `error`, a sentence, where there is no answer. */
+async function askServer(verb, fields, seconds = 60) {
+  const late = new Promise((done) => setTimeout(done, seconds * 1000, {error: 'The server takes too long to answer. Try again.'}));
+  const answer = await Promise.race([verb(fields), late]);
+  return answer ?? {error: 'The server does not answer. Check that it is running, then try again.'};
+}
+

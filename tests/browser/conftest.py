@@ -1,0 +1,61 @@
+"""A served page and a browser for it; the tests here skip, and say why, where there is no browser."""
+
+import shutil
+import urllib.parse
+
+import pytest
+
+import app
+
+try:
+    from playwright.sync_api import Error, sync_playwright
+except ImportError:
+    sync_playwright = None
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest.fixture(scope="session")
+def address(engine):
+    """Where the page over two tiny models is served."""
+    page = app.build_app(engine)
+    yield app.serve(page, "127.0.0.1")
+    page.close(verbose=False)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if sync_playwright is None:
+        pytest.skip("playwright is not installed")
+    with sync_playwright() as playwright:
+        try:
+            found = playwright.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+            )
+        except Error as error:
+            pytest.skip(f"no Chromium starts here: {error.message.splitlines()[0]}")
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Opens the page with a query; no other host may be asked, nor any script fail, while the test runs."""
+    contexts, hosts, faults = [], set(), []
+
+    def visit(query="", width=1440, height=900, **options):
+        context = browser.new_context(viewport={"width": width, "height": height}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(10_000)
+        page.on("request", lambda request: hosts.add(urllib.parse.urlsplit(request.url).netloc))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(address + query)
+        page.wait_for_selector(".cell img[src]")
+        return page
+
+    yield visit
+    for context in contexts:
+        context.close()
+    assert hosts - {""} == {urllib.parse.urlsplit(address).netloc}
+    assert faults == []

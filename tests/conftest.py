@@ -1,0 +1,32 @@
+"""Fixtures that more than one test file needs."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from fergan import checkpoint
+from fergan.engine import Engine
+from fergan.models import MODELS
+
+
+@pytest.fixture(scope="session")
+def weights(tmp_path_factory):
+    """A folder of two tiny checkpoints, acgan and cgan, whose faces are noise of their own."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("weights")
+    for name in ("acgan", "cgan"):
+        preset = MODELS[name]["fixed"]
+        config = preset.config(width=8)
+        generator = preset.network(config)
+        with torch.no_grad():
+            for parameter in generator.parameters():
+                parameter.add_(0.3 * torch.randn_like(parameter))  # else emotions look alike until trained
+        described = checkpoint.Checkpoint(name, "fixed", dataclasses.asdict(config), images_seen=2_112_000)
+        checkpoint.save(folder / name, described, generator.state_dict())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def engine(weights):
+    return Engine([weights], device="cpu")

@@ -1,0 +1,376 @@
+"""The app without a browser: flags, endpoints, and what the page's own requests answer."""
+
+import base64
+import io
+import json
+import re
+import socket
+import subprocess
+import sys
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+from starlette.testclient import TestClient
+
+import app
+from fergan import provenance
+from fergan.emotions import EMOTIONS
+from fergan.engine import LAST_SEED
+from fergan.ui import TABS, models, theme
+from fergan.ui.sheet import MOST, Sheet
+
+ROOT = Path(app.__file__).parent
+ASKED = {"model": "acgan", "emotion": "happy", "seed": 5, "count": 3, "truncation": 1.0}
+
+
+@pytest.fixture(scope="module")
+def page(engine):
+    return app.build_app(engine)
+
+
+@pytest.fixture(scope="module")
+def http(page):
+    with TestClient(gr.routes.App.create_app(page)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def address(engine):
+    page = app.build_app(engine)
+    yield app.serve(page, "127.0.0.1")
+    page.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def client(address, tmp_path_factory):
+    return Client(address, verbose=False, download_files=str(tmp_path_factory.mktemp("got")))
+
+
+@pytest.fixture
+def ask(page, http):
+    """Asks as the page does: `ask("draw", fields)`."""
+    [component] = [
+        found["id"] for found in page.config["components"] if found["props"].get("elem_id") == "generate-tab"
+    ]
+
+    def ask(verb, fields):
+        body = {"data": fields, "component_id": component, "fn_name": verb, "session_hash": "test"}
+        answer = http.post("/gradio_api/component_server/", json=body)
+        assert answer.status_code == 200
+        return answer.json()
+
+    return ask
+
+
+# --- the named endpoint ---
+
+
+def test_the_endpoints_are_these(client):
+    found = client.view_api(return_format="dict", print_info=False)
+    assert set(found["named_endpoints"]) == {"/generate"}
+    assert not found["unnamed_endpoints"]
+    parameters = found["named_endpoints"]["/generate"]["parameters"]
+    assert [parameter["parameter_name"] for parameter in parameters] == ["model", "emotion", "count", "seed"]
+    assert [parameter["python_type"]["type"] for parameter in parameters] == ["str", "str", "int", "int"]
+    assert parameters[2]["parameter_default"] == 16
+    assert all(emotion in parameters[1]["label"] for emotion in EMOTIONS)
+
+
+def test_the_endpoint_says_what_it_does(http):
+    found = http.get("/gradio_api/info").json()["named_endpoints"]["/generate"]
+    assert "one seed is one face" in found["description"]
+
+
+def test_files_are_the_engines_faces_and_say_what_they_are(client, engine):
+    paths = client.predict("acgan", "surprise", 3, LAST_SEED, api_name="/generate")
+    seeds = [LAST_SEED, 0, 1]
+    faces = engine.generate("acgan", np.tile(np.eye(7)[5], (3, 1)), seeds)
+    assert [Path(path).name for path in paths] == [f"surprise_acgan_seed{seed:06d}.png" for seed in seeds]
+    for path, face, seed in zip(paths, faces, seeds, strict=True):
+        with Image.open(path) as picture:
+            assert np.array_equal(np.asarray(picture), face)
+        record = provenance.read(Path(path))
+        assert (record.model, record.emotion, record.seed) == ("acgan", {"surprise": 1.0}, seed)
+        assert record.sheet == (LAST_SEED, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"model": "nope"}, "There is no model 'nope'; choose one of acgan, cgan."),
+        ({"emotion": "joy"}, "Unknown emotion 'joy': choose one of angry, "),
+        ({"count": 0}, "A sheet has 1 to 64 faces; got 0."),
+        ({"count": 65}, "A sheet has 1 to 64 faces; got 65."),
+        ({"seed": -1}, "A seed is a whole number from 0 to 4294967295; got -1."),
+        ({"seed": 2**32}, "A seed is a whole number from 0 to 4294967295; got 4294967296."),
+    ],
+)
+def test_bad_arguments_get_a_sentence(client, wrong, sentence):
+    with pytest.raises(AppError, match=re.escape(sentence)):
+        client.predict(
+            **{"model": "acgan", "emotion": "happy", "count": 1, "seed": 0} | wrong, api_name="/generate"
+        )
+
+
+def test_health(address):
+    with urllib.request.urlopen(f"{address.rstrip('/')}/healthz") as answer:
+        assert json.load(answer) == {"ok": True}
+
+
+# --- what the page asks ---
+
+
+def test_faces_for_the_page_are_the_engines(ask, engine):
+    answer = ask("draw", ASKED)
+    faces = engine.generate("acgan", np.tile(np.eye(7)[3], (3, 1)), [5, 6, 7])
+    for uri, face in zip(answer["faces"], faces, strict=True):
+        kind, _, content = uri.partition(",")
+        assert kind == "data:image/png;base64"
+        assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(content)))), face)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        None,
+        "happy",
+        [],
+        {},
+        {**ASKED, "model": "nope"},
+        {**ASKED, "model": ["acgan"]},
+        {**ASKED, "emotion": "joy"},
+        {**ASKED, "seed": 1.5},
+        {**ASKED, "seed": "5"},
+        {**ASKED, "seed": True},
+        {**ASKED, "seed": -1},
+        {**ASKED, "count": MOST + 1},
+        {**ASKED, "count": None},
+        {**ASKED, "truncation": 1.01},
+        {**ASKED, "truncation": "1"},
+    ],
+)
+def test_requests_that_make_no_sense_get_a_sentence(ask, fields):
+    for verb in ("draw", "save"):
+        answer = ask(verb, fields)
+        assert list(answer) == ["error"]
+        assert answer["error"].endswith(".")
+        assert "went wrong" not in answer["error"]
+
+
+def test_a_fault_is_logged_and_not_shown(ask, monkeypatch, caplog):
+    def broken(self, engine):
+        raise RuntimeError("secret path")
+
+    monkeypatch.setattr(Sheet, "draw", broken)
+    answer = ask("draw", ASKED)
+    assert answer == {"error": "Something went wrong on the server; its log says what."}
+    assert "secret path" in caplog.text
+
+
+@pytest.mark.parametrize(("kind", "width", "name"), [("face", 48, ""), ("large", 512, "_512px")])
+def test_a_face_is_saved_at_either_size(ask, kind, width, name):
+    answer = ask("save", {**ASKED, "kind": kind, "face": 6})
+    assert answer["name"] == f"happy_acgan_seed000006{name}.png"
+    content = base64.b64decode(answer["content"])
+    assert Image.open(io.BytesIO(content)).size == (width, width)
+    assert provenance.read(content).seed == 6
+    assert ask("save", {**ASKED, "kind": kind, "face": 8})["error"] == "The seed 8 is not on this sheet."
+
+
+def test_a_sheet_is_saved_as_one_picture(ask):
+    content = base64.b64decode(ask("save", {**ASKED, "kind": "sheet"})["content"])
+    record = provenance.read(content)
+    assert (record.seed, record.count) == (5, 3)
+    width, height = Image.open(io.BytesIO(content)).size
+    assert width == height  # three faces lie in two rows of two
+
+
+def test_all_faces_are_saved_in_a_zip(ask):
+    answer = ask("save", {**ASKED, "kind": "zip"})
+    again = ask("save", {**ASKED, "kind": "zip"})
+    assert answer == again
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(answer["content"]))) as archive:
+        assert archive.namelist() == [f"happy_acgan_seed00000{seed}.png" for seed in (5, 6, 7)]
+        assert provenance.read(archive.read(archive.namelist()[2])).seed == 7
+
+
+def test_a_picture_restores_its_settings(ask):
+    face = ask("save", {**ASKED, "truncation": 0.5, "kind": "large", "face": 6})
+    found = ask("restore", face["content"])
+    assert {name: found[name] for name in ASKED} == {**ASKED, "truncation": 0.5}
+    assert found["face"] == 6
+    sheet = ask("save", {**ASKED, "kind": "sheet"})
+    assert ask("restore", sheet["content"])["face"] is None
+
+
+def test_pictures_that_restore_nothing_get_a_sentence(ask):
+    record = provenance.Record("elsewhere", {"happy": 1.0}, 3)
+    unknown = base64.b64encode(provenance.png(Image.new("L", (4, 4)), record)).decode()
+    assert "elsewhere, which is not here" in ask("restore", unknown)["error"]
+    record = provenance.Record("acgan", {"joy": 1.0}, 3)
+    joy = base64.b64encode(provenance.png(Image.new("L", (4, 4)), record)).decode()
+    assert "Unknown emotion 'joy'" in ask("restore", joy)["error"]
+    assert ask("restore", base64.b64encode(b"hello").decode())["error"] == "This file is not a picture."
+    assert "whole" in ask("restore", "!")["error"]
+    assert "larger than 8 MB" in ask("restore", "A" * (theme.MAX_UPLOAD * 4 // 3 + 8))["error"]
+
+
+def test_a_blend_is_told(ask):
+    record = provenance.Record("acgan", {"happy": 0.25, "sad": 0.75}, 3)
+    blend = base64.b64encode(provenance.png(Image.new("L", (4, 4)), record)).decode()
+    found = ask("restore", blend)
+    assert found["emotion"] == "sad"
+    assert "strongest" in found["note"]
+
+
+# --- the page ---
+
+
+def test_a_tab_for_each_entry(page):
+    labels = [found["props"]["label"] for found in page.config["components"] if found["type"] == "tabitem"]
+    assert labels == list(TABS)
+
+
+def test_the_page_asks_no_other_host():
+    for path in theme.STATIC.iterdir():
+        hosts = set(re.findall(r"https?://([\w.-]+)", path.read_text()))
+        # The namespace of SVG is fetched by nobody; a Space tells its own frame the query string.
+        assert hosts <= {"www.w3.org", "huggingface.co"}, path.name
+
+
+def test_emotions_have_an_icon_and_readable_colours_in_both_themes():
+    css, icons = theme.static("fergan.css"), theme.static("icons.svg")
+    light, dark = css.split(".dark {")[0], css.split(".dark {")[1].split("}")[0]
+    for emotion in EMOTIONS:
+        assert f'id="icon-{emotion}"' in icons
+        for block, (name, side) in ((light, ("light", 0)), (dark, ("dark", 1))):
+            colour = _colour(block, f"--emotion-{emotion}")
+            assert _contrast(colour, _colour(block, "--on-emotion")) >= 4.5, (emotion, name)
+            for ground in ("body_background_fill", "background_fill_primary"):
+                assert _contrast(colour, theme._PAPER[ground][side]) >= 4.5, (emotion, name)
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_text_is_readable_on_every_ground(side):
+    for text in ("body_text_color", "body_text_color_subdued"):
+        for ground in ("body_background_fill", "background_fill_primary", "background_fill_secondary"):
+            assert _contrast(theme._PAPER[text][side], theme._PAPER[ground][side]) >= 4.5
+
+
+def test_the_favourite_model_opens_the_page():
+    assert models.default(["cgan", "acgan", "stylegan"]) == "stylegan"
+    assert models.default(["cgan", "acgan"]) == "acgan"
+    assert models.default(["owner/name"]) == "owner/name"
+    with pytest.raises(ValueError, match="draws faces from noise"):
+        models.default([])
+
+
+def test_models_are_told_in_words(engine):
+    found = {model["name"]: model for model in models.facts(engine)}
+    assert found["acgan"]["title"] == "AC-GAN"
+    assert "2.11 million" in found["acgan"]["line"]
+
+
+# --- the command ---
+
+
+def test_help_names_every_flag_and_variable():
+    found = _run("--help")
+    assert found.returncode == 0
+    for word in ("--host", "--port", "--models", "--queue", "FERGAN_HOST", "FERGAN_PORT", "FERGAN_MODELS"):
+        assert word in found.stdout
+
+
+def test_variables_stand_behind_the_flags(monkeypatch):
+    monkeypatch.setenv("FERGAN_HOST", "0.0.0.0")
+    monkeypatch.setenv("FERGAN_PORT", "7999")
+    monkeypatch.setenv("FERGAN_MODELS", "weights owner/name@v1")
+    found = app.parse([])
+    assert (found.host, found.port, found.models) == ("0.0.0.0", 7999, ["weights", "owner/name@v1"])
+    found = app.parse(["--host", "::1", "--port", "1", "--models", "here"])
+    assert (found.host, found.port, found.models) == ("::1", 1, ["here"])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--port", "0"], ["--port", "70000"], ["--port", "x"], ["--queue", "0"]]
+)
+def test_flags_out_of_range_are_refused(arguments, capsys):
+    with pytest.raises(SystemExit) as refusal:
+        app.parse(arguments)
+    assert refusal.value.code == 2
+    assert arguments[1] in capsys.readouterr().err
+
+
+def test_what_cannot_be_served_gets_a_sentence_and_2(weights, tmp_path, capsys):
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "config.json").write_text((weights / "acgan" / "config.json").read_text())
+    (tmp_path / "torn" / "model.safetensors").write_bytes(b"no")
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "config.json").write_text((weights / "acgan" / "config.json").read_text())
+    for source, sentence in (
+        ("torn", "do not belong together"),
+        ("half", "holds no model.safetensors"),
+        ("none", "neither"),
+    ):
+        assert app.main(["--models", str(tmp_path / source)]) == 2
+        printed = capsys.readouterr().err
+        assert printed.startswith("app.py: ")
+        assert sentence in printed
+        assert printed.count("\n") == 1
+
+
+def test_a_taken_port_gets_a_sentence_and_2(weights, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert app.main(["--models", str(weights), "--port", str(port)]) == 2
+    assert (
+        capsys.readouterr().err
+        == f"app.py: The port {port} of 127.0.0.1 is taken; choose another with --port.\n"
+    )
+
+
+def test_a_host_of_elsewhere_gets_a_sentence(capsys):
+    assert app.main(["--host", "203.0.113.7", "--port", "7999"]) == 2
+    assert "cannot be served at 203.0.113.7" in capsys.readouterr().err
+
+
+def test_the_command_refuses_in_one_line():
+    found = _run("--models", "/nowhere/at/all")
+    assert found.returncode == 2
+    assert found.stdout == ""
+    assert (
+        found.stderr == "app.py: /nowhere/at/all is neither a checkpoint folder nor a Hub id (owner/name).\n"
+    )
+
+
+def test_analytics_are_off(page):
+    assert page.analytics_enabled is False
+    assert theme.launch_options()["run_history"] is False
+
+
+def _run(*arguments):
+    command = [sys.executable, "app.py", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
+def _colour(block, name):
+    return re.search(rf"{name}: (#[0-9a-f]{{6}});", block)[1]
+
+
+def _contrast(one, other):
+    """WCAG 2's contrast ratio of two #rrggbb colours."""
+
+    def luminance(colour):
+        levels = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+        linear = np.where(levels <= 0.04045, levels / 12.92, ((levels + 0.055) / 1.055) ** 2.4)
+        return linear @ [0.2126, 0.7152, 0.0722]
+
+    darker, lighter = sorted((luminance(one), luminance(other)))
+    return (lighter + 0.05) / (darker + 0.05)

@@ -1,0 +1,121 @@
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+
+from fergan import checkpoint
+from fergan.checkpoint import Checkpoint
+from fergan.engine import LAST_SEED, Engine
+from fergan.models import MODELS
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Two grey models, and one in colour at another size."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("house")
+    for name, model, size, channels in (
+        ("cgan", "cgan", 48, 1),
+        ("acgan", "acgan", 48, 1),
+        ("big", "cgan", 64, 3),
+    ):
+        config = {"width": 8, "image_size": size, "channels": channels}
+        preset = MODELS[model]["fixed"]
+        weights = preset.network(preset.config(**config)).state_dict()
+        checkpoint.save(folder / name, Checkpoint(model, "fixed", config, images_seen=7), weights)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def engine(house):
+    return Engine([house], device="cpu")
+
+
+def test_models_are_described(engine, house):
+    assert sorted(engine.models) == ["acgan", "big", "cgan"]
+    assert engine.models["big"].images_seen == 7
+    assert engine.folder("big") == house / "big"
+
+
+def test_one_checkpoint_is_a_source(house):
+    assert list(Engine([house / "cgan"]).models) == ["cgan"]
+
+
+@pytest.mark.parametrize(("model", "shape"), [("cgan", (2, 48, 48)), ("big", (2, 64, 64, 3))])
+def test_faces_have_the_models_size(engine, model, shape):
+    faces = engine.generate(model, np.eye(7)[:2], [1, 2])
+    assert faces.shape == shape
+    assert faces.dtype == np.uint8
+
+
+@pytest.mark.parametrize("model", ["cgan", "acgan"])
+def test_a_seed_is_a_face_in_any_batch(engine, model):
+    row = np.eye(7)[3]
+    alone = engine.generate(model, row[None], [9])[0]
+    many = engine.generate(model, np.tile(row, (20, 1)), list(range(20)))
+    assert np.array_equal(alone, many[9])
+    assert not np.array_equal(many[9], many[10])
+
+
+def test_weights_of_emotions_need_not_sum_to_one(engine):
+    one, ten = (engine.generate("cgan", np.full((1, 7), value), [4]) for value in (1, 10))
+    assert np.array_equal(one, ten)
+
+
+def test_truncation_at_zero_forgets_the_seed(engine):
+    faces = engine.generate("cgan", np.eye(7)[[3, 3]], [1, 2], truncation=0)
+    assert np.array_equal(faces[0], faces[1])
+
+
+def test_requests_do_not_mix(engine):
+    def ask(seed):
+        return engine.generate("acgan", np.eye(7)[[seed % 7]], [seed])[0]
+
+    alone = [ask(seed) for seed in range(16)]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(ask, range(16)))
+    assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_no_seeds_no_faces(engine):
+    assert engine.generate("cgan", np.empty((0, 7)), []).shape == (0, 48, 48)
+    assert engine.generate("big", np.empty((0, 7)), []).shape == (0, 64, 64, 3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("vae", np.eye(7)[:1], [0]), "There is no model 'vae'; choose one of"),
+        (("cgan", np.eye(7)[:2], [0]), "Each seed needs a row"),
+        (("cgan", np.eye(6)[:1], [0]), "7 weights"),
+        (("cgan", -np.eye(7)[:1], [0]), "at least 0"),
+        (("cgan", [["x"] * 7], [0]), "Emotion weights"),
+        (("cgan", np.eye(7)[:1], [LAST_SEED + 1]), "A seed is a whole number from 0"),
+        (("cgan", np.eye(7)[:1], [-1]), "A seed is a whole number from 0"),
+        (("cgan", np.eye(7)[:1], [0], 1.5), "Truncation runs from 0 to 1"),
+    ],
+)
+def test_bad_requests_get_a_sentence(engine, arguments, words):
+    with pytest.raises(ValueError, match=words):
+        engine.generate(*arguments)
+
+
+def test_bad_sources_get_a_sentence(house, tmp_path, monkeypatch):
+    with pytest.raises(ValueError, match="neither a checkpoint folder nor a Hub id"):
+        Engine(["/nowhere/at/all"])
+    with pytest.raises(ValueError, match="Two models are named cgan"):
+        Engine([house, house / "cgan"])
+    with pytest.raises(ValueError, match="No model found in"):
+        Engine([tmp_path])
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken" / "config.json").write_text("{}")
+    with pytest.raises(ValueError, match="format None came"):
+        Engine([tmp_path])
+
+
+def test_a_hub_id_is_fetched(house, monkeypatch):
+    monkeypatch.setattr("fergan.engine.hub.fetch", lambda repo: house / "cgan")
+    engine = Engine(["someone/faces"])
+    assert list(engine.models) == ["someone/faces"]
+    assert engine.generate("someone/faces", np.eye(7)[:1], [0]).shape == (1, 48, 48)

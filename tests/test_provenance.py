@@ -1,0 +1,125 @@
+import io
+import json
+import subprocess
+import sys
+
+import pytest
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from fergan import provenance
+from fergan.provenance import Record
+
+RECORD = Record("owner/name@v1", {"happy": 0.75, "sad": 0.25}, 12, 1, 0.8, sheet=(7, 16))
+PICTURE = Image.linear_gradient("L").resize((48, 48))
+
+
+def test_a_png_says_what_it_was_given():
+    assert provenance.read(provenance.png(PICTURE, RECORD)) == RECORD
+
+
+def test_pixels_stay(tmp_path):
+    (tmp_path / "face.png").write_bytes(provenance.png(PICTURE, RECORD))
+    with Image.open(tmp_path / "face.png") as found:
+        assert found.mode == "L"
+        assert found.tobytes() == PICTURE.tobytes()
+
+
+def test_it_says_openly_that_it_is_synthetic(tmp_path):
+    (tmp_path / "face.png").write_bytes(provenance.png(PICTURE, RECORD))
+    with Image.open(tmp_path / "face.png") as found:
+        assert json.loads(found.info["fergan"])["synthetic"] is True
+        assert "synthetic" in found.info["Description"]
+        assert "owner/name@v1" in found.info["Description"]
+        assert provenance.SOURCE_TYPE.encode() in found.info["xmp"]
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "webp"])
+def test_other_formats_carry_it_as_xmp(tmp_path, suffix):
+    PICTURE.save(tmp_path / f"face.{suffix}", xmp=provenance.xmp(RECORD).encode())
+    assert provenance.read(tmp_path / f"face.{suffix}") == RECORD
+
+
+def test_xmp_alone_is_enough_in_a_png():
+    info = PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", provenance.xmp(RECORD))
+    assert provenance.read(_png_with(info)) == RECORD
+
+
+def test_pictures_of_others_are_refused(tmp_path):
+    PICTURE.save(tmp_path / "plain.png")
+    with pytest.raises(ValueError, match="does not say"):
+        provenance.read(tmp_path / "plain.png")
+    with pytest.raises(ValueError, match="not a picture"):
+        provenance.read(b"hello")
+    with pytest.raises(ValueError, match="not a picture"):
+        provenance.read(b"")
+    with pytest.raises(FileNotFoundError):
+        provenance.read(tmp_path / "none.png")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{",
+        "[]",
+        "null",
+        "{}",
+        '{"model": "m", "emotion": {"happy": 1}}',
+        '{"model": "m", "emotion": "happy", "seed": 1}',
+        '{"model": "m", "emotion": {"happy": -1}, "seed": 1}',
+        '{"model": "m", "emotion": {"happy": NaN}, "seed": 1}',
+        '{"model": "m", "emotion": {}, "seed": 1}',
+        '{"model": "", "emotion": {"happy": 1}, "seed": 1}',
+        '{"model": "m", "emotion": {"happy": 1}, "seed": 1.5}',
+        '{"model": "m", "emotion": {"happy": 1}, "seed": true}',
+        '{"model": "m", "emotion": {"happy": 1}, "seed": 1, "count": 0}',
+        '{"model": "m", "emotion": {"happy": 1}, "seed": 1, "sheet": [1]}',
+        "[" * 100_000,
+    ],
+)
+def test_damaged_settings_are_refused_in_words(tmp_path, text):
+    info = PngInfo()
+    info.add_text(provenance.KEY, text)
+    PICTURE.save(tmp_path / "odd.png", pnginfo=info)
+    with pytest.raises(ValueError, match="damaged"):
+        provenance.read(tmp_path / "odd.png")
+
+
+def test_settings_of_a_later_version_are_read():
+    later = json.loads(RECORD.json()) | {"camera": "none"}
+    info = PngInfo()
+    info.add_text(provenance.KEY, json.dumps(later))
+    assert provenance.read(_png_with(info)) == RECORD
+
+
+def test_the_command_prints_what_files_say(tmp_path):
+    (tmp_path / "face.png").write_bytes(provenance.png(PICTURE, RECORD))
+    (tmp_path / "note.txt").write_text("hello")
+    found = _command(tmp_path / "face.png")
+    assert found.returncode == 0
+    assert "synthetic" in found.stdout
+    assert json.loads(found.stdout.splitlines()[-1])["seed"] == 12
+    found = _command(tmp_path / "note.txt", tmp_path / "none.png")
+    assert found.returncode == 1
+    assert [line.rpartition(": ")[2] for line in found.stderr.splitlines()] == [
+        "This file is not a picture.",
+        "No such file or directory",
+    ]
+
+
+def test_reading_needs_neither_torch_nor_gradio():
+    code = "import sys, fergan.provenance; print({'torch', 'gradio'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "set()"
+
+
+def _command(*paths):
+    command = [sys.executable, "-m", "fergan.provenance", *map(str, paths)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def _png_with(info):
+    file = io.BytesIO()
+    PICTURE.save(file, "PNG", pnginfo=info)
+    return file.getvalue()
