@@ -131,7 +131,7 @@ def load(folder: Path) -> tuple[Checkpoint, nn.Module]:
         weights = load_tensors(content)
     except SafetensorError as error:
         raise ValueError(f"{folder}: {WEIGHTS} is not a safetensors file: {error}.") from error
-    network = preset(checkpoint.model, checkpoint.preset).generator(checkpoint.build_config())
+    network = preset(checkpoint.model, checkpoint.preset).network(checkpoint.build_config())
     expected = network.state_dict()
     missing, extra = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
     if missing or extra:

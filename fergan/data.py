@@ -19,9 +19,20 @@ from fergan.emotions import EMOTIONS, normalize, one_hot
 from fergan.images import to_model
 from fergan.readers import SPLITS, VOTES
 
-__all__ = ["CONDITIONS", "DATASETS", "SPLITS", "VOTES", "Batches", "Faces", "Sampler", "conditions", "load"]
+__all__ = [
+    "CONDITIONS",
+    "DATASETS",
+    "SPLITS",
+    "VOTES",
+    "Batches",
+    "Faces",
+    "Sampler",
+    "cache_folder",
+    "conditions",
+    "load",
+]
 
-CONDITIONS: tuple[str, ...] = ("onehot", "votes", "mix")
+CONDITIONS: tuple[str, ...] = ("onehot", "votes", "mix", "either")
 
 
 class DataSet(NamedTuple):
@@ -146,7 +157,7 @@ def load(
             f"{path} {what}: due is a CSV with emotion, pixels, Usage; a folder with labels.csv and"
             " faces.png or faces.jpg; or folders of images named by emotion."
         )
-    folder = _default_cache() if cache == "default" else cache
+    folder = cache_folder() if cache == "default" else cache
     if folder is None:
         return _marked(DATASETS[name].read(path, size, channels), str(path))
     file, stamp = _cache_place(folder, path, name, size, channels)
@@ -182,7 +193,8 @@ def _digest(*tensors: Tensor) -> str:
     return digest.hexdigest()
 
 
-def _default_cache() -> Path | None:
+def cache_folder() -> Path | None:
+    """Where what is slow to work out is kept: $FERGAN_CACHE, or fergan/ in the user's cache; None without a home."""
     if own := os.environ.get("FERGAN_CACHE"):
         return Path(own)
     if shared := os.environ.get("XDG_CACHE_HOME"):
@@ -270,7 +282,8 @@ def conditions(faces: Faces, kind: str) -> Tensor:
     """Each face's emotion, float32 [N, 7], rows summing to 1, on the faces' device.
 
     `onehot` is the label; `votes` the FER+ votes for the seven (contempt, unknown, not-a-face dropped),
-    the label where none is left; `mix` the mean of the two.
+    the label where none is left; `mix` the mean of the two; `either` both, [2, N, 7], from which Batches
+    takes one or the other at each draw, so that pure emotions and blends are both seen in training.
 
     Raises:
         ValueError: another kind, or votes are asked of data that has none.
@@ -287,6 +300,8 @@ def conditions(faces: Faces, kind: str) -> Tensor:
         )
     votes = faces.votes[:, _SEVEN]
     votes = normalize(torch.where(votes.sum(1, keepdim=True) > 0, votes, labels))
+    if kind == "either":
+        return torch.stack([labels, votes])
     return votes if kind == "votes" else (labels + votes) / 2
 
 
@@ -328,7 +343,7 @@ class Batches:
 
     Args:
         faces: what to draw from, often `load(...).split("Training").to(device)`.
-        conditions: float32 [N, 7], a row for each face.
+        conditions: float32 [N, 7], a row for each face; or [K, N, 7], of which a draw takes one of K.
         batch: faces in a batch.
         seed: of the one CPU generator behind rows, flips and emotions for fakes.
         power: see Sampler.
@@ -346,10 +361,10 @@ class Batches:
         flip: bool = True,
         fake_power: float | None = None,
     ) -> None:
-        if len(conditions) != len(faces) or batch < 1:
+        if conditions.shape[-2] != len(faces) or batch < 1:
             raise ValueError(
                 f"A batch needs a face and a condition for each; got {len(faces)} faces,"
-                f" {len(conditions)} conditions, a batch of {batch}."
+                f" {conditions.shape[-2]} conditions, a batch of {batch}."
             )
         self.images = faces.images
         self.conditions = conditions.to(faces.images.device)
@@ -368,11 +383,17 @@ class Batches:
         if self.flip:
             mirrored = torch.rand(self.batch, 1, 1, 1, generator=self._reals.generator) < 0.5
             images = torch.where(mirrored.to(images.device, non_blocking=True), images.flip(-1), images)
-        return to_model(images), self.conditions[rows]
+        return to_model(images), self._emotion(rows)
 
     def draw_emotion(self, n: int) -> Tensor:
         """Emotions for n fakes, float32 [n, 7]: those of real faces drawn with `fake_power`."""
-        return self.conditions[self._fakes.draw(n).to(self.conditions.device, non_blocking=True)]
+        return self._emotion(self._fakes.draw(n).to(self.conditions.device, non_blocking=True))
+
+    def _emotion(self, rows: Tensor) -> Tensor:
+        if self.conditions.ndim == 2:
+            return self.conditions[rows]
+        which = torch.randint(len(self.conditions), (len(rows),), generator=self._reals.generator)
+        return self.conditions[which.to(rows.device, non_blocking=True), rows]
 
     def state(self) -> Tensor:
         """The generator's state, uint8: with it the next batches repeat bit for bit."""

@@ -14,7 +14,7 @@ SMALL = {"width": 8, "discriminator_width": 8}
 @pytest.fixture
 def folder(tmp_path):
     preset = MODELS["cgan"]["fixed"]
-    network = preset.generator(preset.config(**SMALL))
+    network = preset.network(preset.config(**SMALL))
     checkpoint.save(tmp_path / "cgan", Checkpoint("cgan", "fixed", SMALL), network.state_dict())
     return tmp_path / "cgan"
 

@@ -443,7 +443,7 @@ def test_conditions_are_rows_of_seven(tmp_path):
         tmp_path,
         [votes_of(happiness=3, neutral=1, contempt=4, NF=2), votes_of(unknown=10), votes_of(surprise=9)],
     )
-    onehot, votes, mix = (conditions(found, kind) for kind in data.CONDITIONS)
+    onehot, votes, mix = (conditions(found, kind) for kind in ("onehot", "votes", "mix"))
     assert torch.equal(onehot, torch.eye(7)[:3])
     assert votes.tolist() == [[0, 0, 0, 0.75, 0, 0, 0.25], [0, 1, 0, 0, 0, 0, 0], [0, 0, 0, 0, 0, 1, 0]]
     assert torch.equal(mix, (onehot + votes) / 2)
@@ -582,3 +582,14 @@ def test_real_conditions(real):
         assert torch.allclose(conditions(real, kind).sum(1), torch.ones(len(real)))
     agree = conditions(real, "votes").argmax(1) == real.labels
     assert 0.6 < agree.float().mean() < 0.7  # FER+ agrees with FER2013 in 65.3 % of the rows
+
+
+def test_either_takes_the_label_or_the_votes_at_each_draw(tmp_path):
+    found = packed(tmp_path, [votes_of(happiness=6, neutral=4)] * N)
+    both = conditions(found, "either")
+    assert torch.equal(both[0], conditions(found, "onehot"))
+    assert torch.equal(both[1], conditions(found, "votes"))
+    batches = Batches(found, both, 256, seed=0)
+    for emotion in (next(batches)[1], batches.draw_emotion(256)):
+        assert set(emotion.amax(1).tolist()) == {1.0, pytest.approx(0.6)}
+        assert 0.4 < float((emotion.amax(1) == 1).float().mean()) < 0.6

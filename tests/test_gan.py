@@ -21,7 +21,7 @@ from train import gan, run
 from train.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
-EACH = [(model, name) for model, presets in MODELS.items() for name in presets]
+EACH = list(RECIPES)
 SMALL = {"fixed": "width=8 discriminator_width=8 noise_dim=8 batch=8", "published": "noise_dim=8 batch=8"}
 
 
@@ -91,12 +91,20 @@ def test_two_runs_are_one(faces, tmp_path):
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
-def test_another_experiment_is_not_resumed(faces, tmp_path):
+def test_another_network_is_not_resumed(faces, tmp_path):
     train(config(faces, tmp_path))
-    with pytest.raises(ValueError, match="is of a run with recipe"):
-        train(config(faces, tmp_path, resume=True, set=SMALL["fixed"] + " gamma=1"))
+    with pytest.raises(ValueError, match="is of a run with config"):
+        train(config(faces, tmp_path, resume=True, set=SMALL["fixed"].replace("width=8", "width=16", 1)))
     with pytest.raises(FileNotFoundError, match="no run to resume"):
         train(config(faces, tmp_path / "other", resume=True))
+
+
+def test_a_changed_recipe_is_resumed_and_remembered(faces, tmp_path):
+    train(config(faces, tmp_path))
+    for images in (96, 128):
+        train(config(faces, tmp_path, images=images, resume=True, set=SMALL["fixed"] + " learning_rate=1e-4"))
+    described = checkpoint.describe(tmp_path / "checkpoints" / "0000000128")
+    assert described.training["changes"] == [{"images_seen": 64, "learning_rate": [5e-4, 1e-4]}]
 
 
 @pytest.mark.parametrize(("model", "name"), EACH)

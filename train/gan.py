@@ -13,13 +13,14 @@ from tqdm import tqdm
 
 from fergan import data, losses
 from fergan.augment import diff_augment
-from fergan.models import MODELS, preset
+from fergan.models import preset
 from fergan.models.layers import Verdict
 from train import run
 from train.recipes import RECIPES, Recipe
 from train.record import Recorder, identity, next_frame
 
 LOG_EVERY = 50  # steps
+GANS = tuple(dict.fromkeys(model for model, _ in RECIPES))
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,7 @@ class TrainConfig:
     """The flags of `python -m train.gan`."""
 
     data: str = field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
-    model: str = field(default="acgan", metadata={"help": "one of " + ", ".join(MODELS)})
+    model: str = field(default="acgan", metadata={"help": "one of " + ", ".join(GANS)})
     preset: str = field(
         default="fixed", metadata={"help": "fixed (ours) or published (the student project's)"}
     )
@@ -45,7 +46,9 @@ class TrainConfig:
     keep: int = field(default=100_000, metadata={"help": "images between kept checkpoints"})
 
     def __post_init__(self) -> None:
-        preset(self.model, self.preset)
+        if (self.model, self.preset) not in RECIPES:
+            preset(self.model, self.preset)
+            raise ValueError(f"{self.model} is no GAN: train.gan trains {', '.join(GANS)}.")
         if self.images < 1 or self.minutes < 0 or self.keep < 1 or self.save_minutes <= 0:
             raise ValueError("--images, --keep and --save-minutes must be above 0, --minutes at least 0.")
         if self.precision not in ("auto", "bf16", "fp32"):
@@ -70,9 +73,10 @@ class Game:
         self, model: str, preset_name: str, config: Any, recipe: Recipe, seed: int, device: torch.device
     ) -> None:
         networks = preset(model, preset_name)
+        assert networks.discriminator is not None  # TrainConfig lets no other model in
         torch.manual_seed(seed)
         layout = torch.channels_last  # 1.4 times faster on a CPU with AMX, and what tensor cores want
-        self.generator = networks.generator(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
+        self.generator = networks.network(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
         self.discriminator = networks.discriminator(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
         self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
         self.recipe, self.noise_dim, self.device = recipe, int(config.noise_dim), device
@@ -230,14 +234,19 @@ def prepare(
 def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches, reseed: int) -> dict[str, Any]:
     """Puts a state file back; `reseed` other than 0 is of a process whose random numbers it does not hold.
 
+    The recipe may be another one, a lower learning rate say: the facts returned keep a list of such changes.
+
     Raises:
         FileNotFoundError: no state there.
-        ValueError: a state of another model, recipe or data.
+        ValueError: a state of another model, config or data.
     """
     tensors, facts = run.load_state(path)
     for key, value in own.items():
-        if facts[key] != value:
+        if key != "recipe" and facts[key] != value:
             raise ValueError(f"{path} is of a run with {key} {facts[key]}; this one has {value}.")
+    changed = {k: [old, own["recipe"][k]] for k, old in facts["recipe"].items() if old != own["recipe"][k]}
+    if changed:
+        facts["changes"] = [*facts["changes"], {"images_seen": facts["seen"], **changed}]
     batches.load_state(tensors.pop("rng.batches"))
     game.restore(tensors)
     if reseed:
@@ -251,18 +260,18 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
     rank, processes = accelerator.process_index, accelerator.num_processes
     game, batches, own = prepare(config, accelerator.device, rank)
     recipe, step, seen, before = game.recipe, 0, 0, 0.0
+    changes: list[dict[str, Any]] = []
     if config.resume:
-        facts = resume(
-            config.folder / run.STATE, own, game, batches, reseed=config.seed + rank if rank else 0
-        )
-        step, seen, before = facts["step"], facts["seen"], facts["minutes"]
+        path, reseed = config.folder / run.STATE, config.seed + rank if rank else 0
+        last = resume(path, own, game, batches, reseed)
+        step, seen, before, changes = last["step"], last["seen"], last["minutes"], last["changes"]
     facts = {
         "device": torch.cuda.get_device_name() if game.device.type == "cuda" else game.device.type,
         "processes": processes,
         "precision": str(game.dtype).removeprefix("torch."),
         "seed": config.seed,
     }
-    recorder = Recorder(config.folder, own, facts) if accelerator.is_main_process else None
+    recorder = Recorder(config.folder, own, facts, changes) if accelerator.is_main_process else None
     log = run.Log(config.folder, seen) if recorder else None
     stopper, means, saved = run.Stopper(config.images, config.minutes), run.Means(), 0.0
     frame_due, keep_due, per_step = next_frame(seen), seen + config.keep, recipe.batch * processes

@@ -22,8 +22,8 @@ class Recipe:
     beta1: float = 0.0
     beta2: float = 0.99
     batch: int = 64
-    conditions: str = "mix"
-    """onehot, votes or mix (see fergan.data.conditions); onehot where the data has no votes."""
+    conditions: str = "either"
+    """One of fergan.data.CONDITIONS; onehot where the data has no votes."""
     power: float = 0.5
     """A class is drawn in proportion to its count to this power."""
     fake_power: float = 0.5
@@ -70,7 +70,7 @@ _PUBLISHED = Recipe(
 RECIPES: dict[tuple[str, str], Recipe] = {
     ("cgan", "fixed"): Recipe(),
     ("cgan", "published"): _PUBLISHED,
-    ("acgan", "fixed"): Recipe(class_weight=0.5, generator_class_weight=0.2),
+    ("acgan", "fixed"): Recipe(class_weight=0.5, generator_class_weight=0.1),
     ("acgan", "published"): replace(
         _PUBLISHED,
         batch=64,

@@ -65,16 +65,18 @@ class Recorder:
 
     folder: Path
     identity: dict[str, Any]
-    """What a state must agree with to be resumed: model, preset, config, recipe, data."""
+    """What makes the run itself: model, preset, config, recipe, data."""
     training: dict[str, Any]
     """Facts for the checkpoint's config: device, precision, seed, processes."""
+    changes: list[dict[str, Any]]
+    """What the recipe changed to on the way: images seen, and [before, after] by field."""
 
     def __post_init__(self) -> None:
         (self.folder / "frames").mkdir(parents=True, exist_ok=True)
 
     def save_state(self, tensors: dict[str, Tensor], step: int, seen: int, minutes: float) -> None:
         """Everything that the next step depends on, in one file."""
-        facts = {**self.identity, "step": step, "seen": seen, "minutes": minutes}
+        facts = {**self.identity, "changes": self.changes, "step": step, "seen": seen, "minutes": minutes}
         run.save_state(self.folder / run.STATE, tensors, facts)
 
     def frame(self, generator: nn.Module, seen: int) -> None:
@@ -94,7 +96,12 @@ class Recorder:
             step=step,
             images_seen=seen,
             data=self.identity["data"],
-            training={**self.training, "minutes": round(minutes, 1), **self.identity["recipe"]},
+            training={
+                **self.training,
+                "minutes": round(minutes, 1),
+                **self.identity["recipe"],
+                "changes": self.changes,
+            },
         )
         save_checkpoint(folder, described, generator.state_dict())
         replace_file(folder / "README.md", write_card(described).encode())

@@ -30,12 +30,16 @@ STATE = "state.safetensors"
 def parse_args(cls: type[T], description: str, argv: Sequence[str] | None = None) -> T:
     """A frozen dataclass of int, float, str and bool fields, filled from flags of the same names.
 
-    `metadata={"help": ...}` of a field is its help; a field without a default is required.
+    `metadata={"help": ...}` of a field is its help; a field without a default is required. A field of type
+    tuple[str, ...] is no flag: it takes the words that stand without one.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     for field in dataclasses.fields(cls):  # type: ignore[arg-type]
+        if field.type == tuple[str, ...]:
+            parser.add_argument(field.name, nargs="*", default=field.default, help=field.metadata.get("help"))
+            continue
         required = field.default is dataclasses.MISSING
         options: dict[str, Any] = {"help": field.metadata.get("help", " "), "required": required}
         if not required:
@@ -46,8 +50,9 @@ def parse_args(cls: type[T], description: str, argv: Sequence[str] | None = None
             options["type"] = field.type
             options["metavar"] = str(getattr(field.type, "__name__", field.type)).upper()
         parser.add_argument("--" + field.name.replace("_", "-"), **options)
+    given = vars(parser.parse_args(argv))
     try:
-        return cls(**vars(parser.parse_args(argv)))
+        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
     except ValueError as error:
         parser.error(str(error))
 
