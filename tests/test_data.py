@@ -579,7 +579,8 @@ def test_real_flaws(real):
 @needs_real
 def test_real_conditions(real):
     for kind in data.CONDITIONS:
-        assert torch.allclose(conditions(real, kind).sum(1), torch.ones(len(real)))
+        sums = conditions(real, kind).sum(-1)
+        assert torch.allclose(sums, torch.ones_like(sums))
     agree = conditions(real, "votes").argmax(1) == real.labels
     assert 0.6 < agree.float().mean() < 0.7  # FER+ agrees with FER2013 in 65.3 % of the rows
 
@@ -591,5 +592,5 @@ def test_either_takes_the_label_or_the_votes_at_each_draw(tmp_path):
     assert torch.equal(both[1], conditions(found, "votes"))
     batches = Batches(found, both, 256, seed=0)
     for emotion in (next(batches)[1], batches.draw_emotion(256)):
-        assert set(emotion.amax(1).tolist()) == {1.0, pytest.approx(0.6)}
+        assert [round(value, 4) for value in emotion.amax(1).unique().tolist()] == [0.6, 1.0]
         assert 0.4 < float((emotion.amax(1) == 1).float().mean()) < 0.6
