@@ -1,15 +1,29 @@
 """A checkpoint's card (README.md), written from its config and never by hand."""
 
-from fergan.checkpoint import Checkpoint
+from typing import Any
 
-TITLES = {"cgan": "Conditional GAN", "acgan": "AC-GAN"}
+from fergan.checkpoint import Checkpoint
+from fergan.metrics import METRICS
+
+TITLES = {"cgan": "Conditional GAN", "acgan": "AC-GAN", "classifier": "Classifier of emotions"}
+TESTS = {
+    "private": "PrivateTest, all of it",
+    "private_clean": "PrivateTest without the faces that stand in Training",
+    "held_out": "the fold held out",
+    "public": "PublicTest without the faces that stand in Training, where epoch and temperature were chosen",
+}
+"""The parts that a classifier's metrics tell of, the main one first."""
 
 
 def write_card(checkpoint: Checkpoint) -> str:
     """The card's Markdown, with the metadata that the Hub reads in its head."""
+    if checkpoint.model == "classifier":
+        return _classifier_card(checkpoint)
     title = TITLES.get(checkpoint.model, checkpoint.model)
     training = checkpoint.training
-    rows = "\n".join(f"| {name.replace('_', ' ')} | {value} |" for name, value in training.items())
+    rows = "\n".join(
+        f"| {name.replace('_', ' ')} | {value} |" for name, value in training.items() if value != []
+    )
     return f"""---
 library_name: fergan
 pipeline_tag: unconditional-image-generation
@@ -23,7 +37,7 @@ Draws {checkpoint.config.get("image_size", 48)}x{checkpoint.config.get("image_si
 {checkpoint.images_seen:,} images ({checkpoint.step:,} steps).
 
 ![Fixed noise, seven emotions, from the first step on](evolution.webp)
-
+{_measures(checkpoint.metrics)}
 ## Training
 
 | what | value |
@@ -43,3 +57,89 @@ are for research and demonstration alone.
 
 Goodfellow et al. 2013, Challenges in Representation Learning (FER2013); Barsoum et al. 2016 (FER+ votes).
 """
+
+
+def _measures(metrics: dict[str, Any]) -> str:
+    """What train.evaluate found, with the command that finds it again; nothing where it has not run."""
+    rows = [
+        f"| {METRICS[name].title} | {METRICS[name].show(value)} | {METRICS[name].meaning} |"
+        for name, value in metrics.items()
+        if name in METRICS
+    ]
+    if not rows:
+        return ""
+    table = "\n".join(["| what | value | meaning |", "| --- | --- | --- |", *rows])
+    return f"""
+## Evaluation
+
+{table}
+
+Seeds {metrics["seeds"]}, judge {metrics["judge"]}: `{metrics["command"]}`
+"""
+
+
+def _classifier_card(checkpoint: Checkpoint) -> str:
+    """A classifier's card: what it scored, where, and how far its probabilities can be believed."""
+    metrics = checkpoint.metrics
+    told = [(words, metrics[name]) for name, words in TESTS.items() if name in metrics]
+    scores = "\n".join(_score_row(words, found) for words, found in told)
+    emotions = "\n".join(
+        f"| {name} | {told[0][1]['precision'][name]:.1%} | {recall:.1%} |"
+        for name, recall in (told[0][1]["recall"].items() if told else ())
+    )
+    training = "\n".join(
+        f"| {name.replace('_', ' ')} | {value} |" for name, value in checkpoint.training.items()
+    )
+    return f"""---
+library_name: fergan
+pipeline_tag: image-classification
+license: other
+license_name: research-only
+tags: [faces, emotion, fer2013]
+---
+# {TITLES["classifier"]}: {checkpoint.preset}
+
+Says which emotion a {checkpoint.config.get("image_size", 48)}x{checkpoint.config.get("image_size", 48)} face shows, of {checkpoint.config.get("emotions", "").replace(",", ", ")}. Trained on FER2013's
+Training split for {checkpoint.images_seen:,} images ({checkpoint.step:,} steps); the weights are those of epoch {metrics.get("epoch", "?")}.
+
+## How well
+
+| measured on | faces | accuracy | calibration error | without the temperature |
+| --- | --- | --- | --- | --- |
+{scores}
+
+Its probabilities are calibrated: the logits are divided by {metrics.get("temperature", 1)} (Guo et al. 2017), inside the network.
+Emotion by emotion, on {told[0][0] if told else "nothing yet"}:
+
+| emotion | precision | recall |
+| --- | --- | --- |
+{emotions}
+
+![How each emotion is read](confusion.png)
+
+![How sure it says it is, and how often it is right](reliability.png)
+
+## Training
+
+| what | value |
+| --- | --- |
+{training}
+| data fingerprint | {checkpoint.data} |
+
+## Use and limits
+
+Made to measure drawn faces, not people: it tells what raters would call a posed picture, not what anybody
+feels, and must not be used to judge, select or watch people. FER2013's labels are a guess, wrong for about a
+third of the faces; disgust (436 training images) and fear are read worst; ages, skins and cultures are those
+of an image search of 2013. FER2013 came with no licence for its images, so these weights are for research
+and demonstration alone.
+
+## Source
+
+Goodfellow et al. 2013, Challenges in Representation Learning (FER2013); Barsoum et al. 2016 (FER+ votes).
+"""
+
+
+def _score_row(words: str, found: dict[str, Any]) -> str:
+    before = f"{found['ece_before']:.1%}" if "ece_before" in found else ""
+    return f"| {words} | {found['n']:,} | {found['accuracy']:.1%} | {found['ece']:.1%} | {before} |"

@@ -12,10 +12,12 @@ ONLY_IN = {
     "huggingface_hub": ("fergan/hub.py",),
     "argparse": ("app.py", "train/", "fergan/provenance.py"),
     "accelerate": ("train/",),
+    "matplotlib": ("train/",),
+    "optuna": ("train/",),
     "tqdm": ("train/",),
     "torchvision": ("train/",),
 }
-TORCH_ALONE = ("fergan/losses.py", "fergan/augment.py")
+TORCH_ALONE = ("fergan/losses.py", "fergan/augment.py", "fergan/metrics.py")
 
 
 def imported(path: Path) -> set[str]:

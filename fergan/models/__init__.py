@@ -1,29 +1,46 @@
 """MODELS: every network that can be trained, loaded and shown, by name and preset."""
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
-from fergan.models import acgan, cgan
+from fergan.models import acgan, cgan, classifier
 
 
 class Preset(NamedTuple):
-    """One trainable system: its frozen config and the two networks built from it."""
+    """One trainable system: its frozen config and the networks built from it."""
 
+    kind: Literal["generator", "translator", "classifier"]
+    """Which of DESIGN's three forwards the network answers."""
     config: type[Any]
-    generator: type[nn.Module]
-    discriminator: type[nn.Module]
+    network: type[nn.Module]
+    """What a checkpoint holds."""
+    discriminator: type[nn.Module] | None = None
+    """Its opponent in training, where it has one."""
 
 
 MODELS: dict[str, dict[str, Preset]] = {
     "cgan": {
-        "fixed": Preset(cgan.Config, cgan.Generator, cgan.Discriminator),
-        "published": Preset(cgan.PublishedConfig, cgan.PublishedGenerator, cgan.PublishedDiscriminator),
+        "fixed": Preset("generator", cgan.Config, cgan.Generator, cgan.Discriminator),
+        "published": Preset(
+            "generator", cgan.PublishedConfig, cgan.PublishedGenerator, cgan.PublishedDiscriminator
+        ),
     },
     "acgan": {
-        "fixed": Preset(acgan.Config, acgan.Generator, acgan.Discriminator),
-        "published": Preset(acgan.PublishedConfig, acgan.PublishedGenerator, acgan.PublishedDiscriminator),
+        "fixed": Preset("generator", acgan.Config, acgan.Generator, acgan.Discriminator),
+        "published": Preset(
+            "generator", acgan.PublishedConfig, acgan.PublishedGenerator, acgan.PublishedDiscriminator
+        ),
+    },
+    "classifier": {
+        "judge": Preset("classifier", classifier.JudgeConfig, classifier.Judge),
+        "teacher": Preset("classifier", classifier.TeacherConfig, classifier.Teacher),
+        "m1": Preset("classifier", classifier.M1Config, classifier.Baseline),
+        "m2": Preset("classifier", classifier.M2Config, classifier.Baseline),
+        "m3": Preset("classifier", classifier.M3Config, classifier.Baseline),
+        "m4": Preset("classifier", classifier.M4Config, classifier.Baseline),
+        "m5": Preset("classifier", classifier.M5Config, classifier.Baseline),
     },
 }
 

@@ -113,7 +113,9 @@ class PublishedDiscriminator(nn.Module):
         super().__init__()
         sizes = ((config.channels, 32), (32, 64), (64, 128), (128, 256))
         self.strides = (2, 2, 2, 1)
-        self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, stride=s) for (i, o), s in zip(sizes, self.strides, strict=True))
+        self.convs = nn.ModuleList(
+            nn.Conv2d(i, o, 3, stride=s) for (i, o), s in zip(sizes, self.strides, strict=True)
+        )
         self.norms = nn.ModuleList((nn.Identity(), _batch_norm(64), _batch_norm(128), _batch_norm(256)))
         self.dropout = nn.Dropout(0.5)
         features = 256 * (config.image_size // 8) ** 2

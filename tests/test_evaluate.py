@@ -1,0 +1,226 @@
+"""train.evaluate as a user runs it, on drawn faces and tiny networks."""
+
+import dataclasses
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from fergan import checkpoint
+from fergan.metrics import METRICS
+from fergan.models import MODELS
+from tests import factory
+from train import evaluate, features, measure, run, transfer
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def save(folder, model, name, **changes):
+    torch.manual_seed(0)
+    made = MODELS[model][name]
+    config = made.config(**changes)
+    network = made.network(config)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    described = checkpoint.Checkpoint(model, name, dataclasses.asdict(config))
+    checkpoint.save(folder, described, network.state_dict())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """A folder with faces, a judge and two generators; the cache is in it."""
+    folder = tmp_path_factory.mktemp("place")
+    os.environ["FERGAN_CACHE"] = str(folder / "cache")
+    factory.write_packed(folder / "fer2013", factory.draw_faces(175))
+    save(folder / "weights/judge", "classifier", "judge", width=4, stem_stride=2)
+    save(folder / "weights/acgan", "acgan", "fixed", width=8)
+    save(folder / "runs/cgan/checkpoints/0000000032", "cgan", "published", noise_dim=8)
+    yield folder
+    del os.environ["FERGAN_CACHE"]
+
+
+@pytest.fixture
+def inside(place, monkeypatch):
+    monkeypatch.chdir(place)
+    return place
+
+
+def config(*folders, **changes):
+    return evaluate.EvaluateConfig(folders, **({"n": 70, "cpu": True} | changes))
+
+
+def hashes(folder):
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+def test_an_evaluation_fills_the_checkpoint_and_leaves_the_weights(inside):
+    before = hashes(Path("weights/acgan"))
+    text = evaluate.evaluate(config("weights/acgan", cas=1))
+    described, _ = checkpoint.load(Path("weights/acgan"))
+    assert hashes(Path("weights/acgan"))[checkpoint.WEIGHTS] == before[checkpoint.WEIGHTS]
+    found = described.metrics
+    due = METRICS.keys() - {"fid_inception", "kid_inception"}
+    assert due <= {name for name, value in found.items() if isinstance(value, int | float)}
+    assert (found["n"], found["n_real"], found["seeds"]) == (70, 70, "0 to 69")
+    assert found["command"] == "python -m train.evaluate weights/acgan --n 70 --cas 1 --cpu"
+    assert sum(map(sum, found["confusion"])) == 70
+    right = sum(found["confusion"][i][i] for i in range(7)) / 70
+    assert found["accuracy"] == pytest.approx(right, abs=1e-6)
+    assert {own["n"] for own in found["emotions"].values()} == {10}
+    assert (Path("weights/acgan") / "README.md").read_text().startswith("---")
+    for picture in ("samples.png", "confusion.png", "neighbours.png"):
+        with Image.open(Path("weights/acgan") / picture) as page:
+            assert page.width > 300
+    for words in ("| weights/acgan | 70 |", "floor: training faces", "| disgust | 10 |", "Without Inception"):
+        assert words in text
+
+
+def test_two_evaluations_are_one(inside, tmp_path):
+    for name in ("a", "b"):
+        shutil.copytree("weights/acgan", tmp_path / name / "acgan")
+    texts = [evaluate.evaluate(config(str(tmp_path / name / "acgan"))) for name in ("a", "b")]
+    assert texts[0].replace(str(tmp_path / "a"), str(tmp_path / "b")) == texts[1]
+    one, two = (hashes(tmp_path / name / "acgan") for name in ("a", "b"))
+    different = {name for name in one if one[name] != two[name]}
+    assert different <= {checkpoint.CONFIG, "README.md"}  # the command names the folder
+
+
+def test_all_measures_every_generator_and_the_published_ones(inside):
+    before = hashes(Path("weights/acgan"))
+    text = evaluate.evaluate(config(all=True, write=False))
+    assert hashes(Path("weights/acgan")) == before
+    rows = [line.split(" | ")[0] for line in text.splitlines() if line.startswith("|")]
+    assert rows[2:] == [
+        "| weights/acgan",
+        "| runs/cgan/checkpoints/0000000032",
+        "| floor: training faces",
+        "| floor: half of the test against half",
+    ]
+    assert "`python -m train.evaluate --all --n 70 --cpu`" in text
+
+
+def test_real_faces_are_read_once(inside, monkeypatch):
+    evaluate.Evaluation(config("weights/acgan"))
+    monkeypatch.setattr(features.Classifier, "features", lambda self, images: pytest.fail("read again"))
+    monkeypatch.setattr(MODELS["classifier"]["judge"].network, "features", features.Classifier.features)
+    bench = evaluate.Evaluation(config("weights/acgan"))
+    assert len(bench.training) == 105
+
+
+def test_features_that_cannot_be_read_are_worked_out_anew(inside, caplog):
+    first = evaluate.Evaluation(config("weights/acgan"))
+    for file in (inside / "cache" / "features").iterdir():
+        file.write_bytes(b"torn")
+    again = evaluate.Evaluation(config("weights/acgan"))
+    assert torch.equal(first.test.features, again.test.features)
+    assert "worked out anew" in caplog.text
+
+
+def test_a_set_against_itself_is_the_floor(inside):
+    bench = evaluate.Evaluation(config("weights/acgan"))
+    found = measure.distances(bench.test, bench.test)
+    assert found["fid"] == pytest.approx(0, abs=1e-6)
+    assert abs(found["kid"]) < 1e-2
+    assert (found["precision"], found["recall"], found["coverage"]) == (1, 1, 1)
+    assert found["diversity"] == pytest.approx(1)
+
+
+def test_a_copy_is_found_out(inside):
+    bench = evaluate.Evaluation(config("weights/acgan"))
+    found = measure.copying(bench.training, bench.test, bench.training)
+    assert max(found.values()) < 0.01
+
+
+def test_what_is_asked_follows_the_test():
+    counts = torch.tensor([3, 0, 1, 5, 1, 2, 2])
+    assert measure.quotas(counts, 14).tolist() == counts.tolist()
+    shares = measure.quotas(counts, 100)
+    assert int(shares.sum()) == 100
+    assert bool(((shares - counts * 100 / 14).abs() < 1).all())
+    labels = measure.asked(counts, 14)
+    assert labels.bincount(minlength=7).tolist() == counts.tolist()
+    assert labels.tolist() != sorted(labels.tolist())
+
+
+class Script(nn.Module):
+    def forward(self, x: torch.Tensor, return_features: bool = False) -> torch.Tensor:
+        return x.mean((2, 3))
+
+
+def test_inception_is_read_where_it_is_at_hand(inside, tmp_path):
+    torch.jit.script(Script()).save(str(tmp_path / "inception.pt"))
+    reader = features.inception(tmp_path / "inception.pt", torch.device("cpu"))
+    grey = torch.full((2, 1, 48, 48), 77, dtype=torch.uint8)
+    assert torch.allclose(reader.read(grey, "")["features"], torch.full((2, 3), 77.0))
+    bench = evaluate.Evaluation(config("weights/acgan", inception=str(tmp_path / "inception.pt")))
+    assert bench.floors()["floor: training faces"]["fid_inception"] > 0
+    (tmp_path / "inception.pt").write_bytes(b"no weights")
+    absent = evaluate.Evaluation(config("weights/acgan", inception=str(tmp_path / "inception.pt")))
+    assert "is no Inception v3" in absent.inception
+
+
+def test_inception_in_torchvisions_form(tmp_path):
+    models = transfer._torchvision().models
+    torch.save(models.inception_v3(weights=None, init_weights=False).state_dict(), tmp_path / "inception.pth")
+    reader = features.inception(tmp_path / "inception.pth", torch.device("cpu"))
+    faces = torch.from_numpy(factory.draw_faces(2))[:, None]
+    assert reader.read(faces, "")["features"].shape == (2, 2048)
+
+
+def test_words_without_a_flag_are_folders():
+    found = run.parse_args(evaluate.EvaluateConfig, "", ["a", "b", "--n", "70", "--no-write"])
+    assert (found.checkpoints, found.n, found.write) == (("a", "b"), 70, False)
+
+
+@pytest.mark.parametrize(
+    ("folder", "changes", "words"),
+    [
+        ("weights/judge", {}, "weights/judge draws no faces from noise"),
+        ("weights/none", {}, "weights/none holds no config.json"),
+        (
+            "weights/acgan",
+            {"judge": "weights/none"},
+            "weights/none holds no judge: train one with `python -m train.class",
+        ),
+        (
+            "weights/acgan",
+            {"judge": "weights/acgan"},
+            "weights/acgan is a generator; a judge is a classifier",
+        ),
+        ("weights/acgan", {"data": "nowhere"}, "nowhere does not exist"),
+    ],
+)
+def test_refusals(inside, folder, changes, words):
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        evaluate.evaluate(config(folder, **changes))
+
+
+def test_faces_of_another_size_or_not_finite_are_refused(inside, tmp_path):
+    save(tmp_path / "large", "acgan", "fixed", width=8, image_size=96)
+    with pytest.raises(ValueError, match=r"large draws faces of the shape \(1, 96, 96\)"):
+        evaluate.evaluate(config(str(tmp_path / "large")))
+    with pytest.raises(FloatingPointError, match="not finite"):
+        measure.draw(lambda noise, emotion: noise / 0, 4, torch.zeros(2, dtype=torch.int64), "cpu")
+
+
+@pytest.mark.parametrize(("flags", "words"), [((), "or measure them all"), (("--all",), "no generator in")])
+def test_the_command_line_refuses_in_a_sentence(tmp_path, flags, words):
+    done = subprocess.run(
+        [sys.executable, "-m", "train.evaluate", *flags],
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,308 @@
+"""Train a classifier of emotions: `python -m train.classifier --model judge --data PATH`."""
+
+import copy
+import dataclasses
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from tqdm import tqdm
+
+from fergan import data
+from fergan.checkpoint import replace_file
+from fergan.metrics import accuracy
+from fergan.models import MODELS
+from fergan.models.classifier import Classifier, Config
+from train import report, run, transfer
+from train.classifier_recipes import RECIPES, ClassifierRecipe, EarlyStopping
+from train.folds import k_folds, same_faces
+from train.learner import Learner, Parts, Schedule, hold_out, split
+
+LOG_EVERY = 50  # steps
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The flags of `python -m train.classifier`."""
+
+    data: str = field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
+    model: str = field(default="judge", metadata={"help": "one of " + ", ".join(RECIPES)})
+    out: str = field(default="", metadata={"help": "folder of the run; empty: runs/MODEL"})
+    emotions: str = field(default="", metadata={"help": "as happy,neutral,sad,surprise; empty: all seven"})
+    targets: str = field(default="", metadata={"help": "onehot, votes or mix; empty: the recipe's"})
+    folds: int = field(default=0, metadata={"help": "cross-validate on Training with so many folds"})
+    epochs: int = field(default=0, metadata={"help": "length of the schedule; 0: the recipe's"})
+    images: int = field(default=0, metadata={"help": "stop after this many images seen; 0: no limit"})
+    minutes: float = field(
+        default=0.0, metadata={"help": "stop after this many minutes, in each fold; 0: no limit"}
+    )
+    resume: bool = field(default=False, metadata={"help": "go on from the run's last state"})
+    set: str = field(default="", metadata={"help": "changes to model and recipe, as 'width=32 batch=64'"})
+    pretrained: str = field(default="", metadata={"help": "file of weights for one of torchvision's"})
+    seed: int = field(default=0, metadata={"help": "of weights, batches and augmentation"})
+    size: int = field(default=48, metadata={"help": "height and width of the images"})
+    channels: int = field(default=1, metadata={"help": "1 for grey, 3 for colour"})
+    cpu: bool = field(default=False, metadata={"help": "train on the CPU even where there is a GPU"})
+    precision: str = field(default="auto", metadata={"help": "auto, bf16 or fp32"})
+    save_minutes: float = field(default=5.0, metadata={"help": "minutes between saved states"})
+
+    def __post_init__(self) -> None:
+        if self.model not in RECIPES:
+            raise ValueError(f"Unknown classifier {self.model!r}: there are {', '.join(RECIPES)}.")
+        if self.pretrained and self.model not in transfer.NETWORKS:
+            raise ValueError(f"--pretrained is for {', '.join(transfer.NETWORKS)}; {self.model} has none.")
+        if min(self.images, self.minutes, self.epochs, self.folds) < 0 or self.save_minutes <= 0:
+            raise ValueError(
+                "--images, --minutes, --epochs and --folds must be 0 or more, --save-minutes above 0."
+            )
+        if self.folds == 1:
+            raise ValueError("--folds must be 2 or more, or 0 for none.")
+        if self.precision not in ("auto", "bf16", "fp32"):
+            raise ValueError(f"--precision is auto, bf16 or fp32; got {self.precision!r}.")
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files go."""
+        return Path(self.out or f"runs/{self.model}")
+
+    def settings(self) -> tuple[Config, ClassifierRecipe]:
+        """The network's config and the recipe, with the flags' changes.
+
+        Raises:
+            ValueError: a change that does not fit.
+        """
+        presets = MODELS["classifier"]
+        cls = presets[self.model].config if self.model in presets else transfer.TransferConfig
+        recipe = RECIPES[self.model]
+        network, recipe = run.override(self.set, cls(image_size=self.size, channels=self.channels), recipe)
+        chosen = {"targets": self.targets, "epochs": self.epochs}
+        recipe = dataclasses.replace(recipe, **{name: value for name, value in chosen.items() if value})
+        return (dataclasses.replace(network, emotions=self.emotions) if self.emotions else network), recipe
+
+
+class Epoch(NamedTuple):
+    """What an epoch came to, on the faces that choose."""
+
+    number: int
+    """From 1."""
+    accuracy: float
+
+
+def fit(
+    learner: Learner,
+    parts: Parts,
+    schedule: Schedule,
+    stopper: run.Stopper,
+    accelerator: Accelerator,
+    log: run.Log | None = None,
+) -> Iterator[Epoch]:
+    """Trains until the stopper says stop; gives each epoch as it ends, and goes on when asked for the next.
+
+    Raises:
+        FloatingPointError: a loss that is not finite.
+    """
+    pixels, target = parts.training.images.to(learner.device), parts.target.to(learner.device)
+    means, begun = run.Means(), -1
+    bar = tqdm(total=schedule.planned, initial=learner.seen, unit="img", smoothing=0.05, disable=log is None)
+    with bar:
+        while stopper.reason(learner.seen, accelerator) is None:
+            epoch = learner.steps // schedule.per_epoch
+            if epoch != begun:
+                learner.begin(epoch)
+                begun = epoch
+            rows = schedule.rows(learner.steps).to(learner.device)
+            means.add(learner.step(pixels[rows], target[rows], schedule.rate(learner.steps)))
+            bar.update(len(rows))
+            if log and learner.steps % LOG_EVERY == 0:
+                values = means.read()
+                log.write(learner.seen, {**values, "images_per_second": bar.format_dict["rate"] or 0.0})
+                bar.set_postfix({name: f"{value:.2f}" for name, value in values.items()})
+            if learner.steps % schedule.per_epoch == 0:
+                means.check()
+                logits, labels = learner.answers(learner.tested, parts.validation), parts.validation.labels
+                right = accuracy(logits.argmax(dim=1), labels)
+                if log:
+                    log.write(
+                        learner.seen,
+                        {
+                            "epoch": epoch + 1,
+                            "accuracy": right,
+                            "cross_entropy": float(F.cross_entropy(logits, labels)),
+                        },
+                    )
+                    bar.write(f"epoch {epoch + 1}: {right:.1%} of PublicTest")
+                yield Epoch(epoch + 1, right)
+
+
+def build(config: TrainConfig, network_config: Config) -> Classifier:
+    """The network, drawn from the seed or pretrained."""
+    torch.manual_seed(config.seed)
+    if isinstance(network_config, transfer.TransferConfig):
+        return transfer.build(config.model, network_config, config.pretrained)
+    made = MODELS["classifier"][config.model].network(network_config)
+    assert isinstance(made, Classifier)
+    return made
+
+
+def identity(config: TrainConfig, parts: Parts, fold: str) -> dict[str, Any]:
+    """What makes two runs the same experiment, as JSON can hold it."""
+    network_config, recipe = config.settings()
+    return {
+        "model": "classifier",
+        "preset": config.model,
+        "config": dataclasses.asdict(network_config),
+        "recipe": dataclasses.asdict(recipe),
+        "data": parts.training.fingerprint,
+        "fold": fold,
+    }
+
+
+def check(path: Path, facts: dict[str, Any], own: dict[str, Any]) -> None:
+    """Raises ValueError where what a file says of its run is not this run's."""
+    for key, value in own.items():
+        if facts.get(key) != value:
+            raise ValueError(f"{path} is of a run with {key} {facts.get(key)}; this one has {value}.")
+
+
+def resume(
+    path: Path, own: dict[str, Any], learner: Learner, stopping: EarlyStopping, best: report.Best
+) -> float:
+    """Puts a state file back; returns the minutes that the run has had.
+
+    Raises:
+        FileNotFoundError: no state there.
+        ValueError: a state of another network, recipe, data or fold.
+    """
+    tensors, facts = run.load_state(path)
+    check(path, facts, own)
+    best.epoch = facts["best_epoch"]
+    best.weights = {
+        name.removeprefix("best."): tensors.pop(name) for name in [*tensors] if name.startswith("best.")
+    }
+    stopping.best, stopping.waited = facts["best"], facts["waited"]
+    learner.restore(tensors, facts["step"], facts["seen"])
+    return float(facts["minutes"])
+
+
+def learn(
+    config: TrainConfig, parts: Parts, folder: Path, fold: str, accelerator: Accelerator
+) -> tuple[str, dict[str, Any]]:
+    """One training: why it stopped, and its metrics; none where a signal broke it off, to be resumed."""
+    network_config, recipe = config.settings()
+    own = identity(config, parts, fold)
+    network = build(config, network_config)
+    learner = Learner(network, recipe, config.seed, accelerator.device, config.precision)
+    schedule = Schedule(recipe, len(parts.training), config.seed)
+    stopping, best, before = EarlyStopping(recipe.patience, recipe.min_delta), report.Best(), 0.0
+    if config.resume:
+        before = resume(folder / run.STATE, own, learner, stopping, best)
+    folder.mkdir(parents=True, exist_ok=True)
+    log = run.Log(folder, learner.seen)
+    stopper = run.Stopper(min(schedule.planned, config.images or schedule.planned), config.minutes)
+
+    def save() -> None:
+        facts = {**own, "step": learner.steps, "seen": learner.seen, "minutes": before + stopper.elapsed}
+        facts |= {"best": stopping.best, "waited": stopping.waited, "best_epoch": best.epoch}
+        kept = {f"best.{name}": tensor for name, tensor in best.weights.items()}
+        run.save_state(folder / run.STATE, learner.state() | kept, facts)
+
+    saved = 0.0
+    with stopper.catching():
+        for epoch in () if stopping.over else fit(learner, parts, schedule, stopper, accelerator, log):
+            if stopping.better(epoch.accuracy):
+                best = report.Best(epoch.number, copy.deepcopy(learner.tested.state_dict()))
+            if stopping.over:
+                break
+            if stopper.elapsed - saved >= config.save_minutes:
+                save()
+                saved = stopper.elapsed
+    save()
+    log.close()
+    reason = stopper.reason(learner.seen, accelerator) or f"{stopping.waited} epochs brought nothing better"
+    if stopper.signal:
+        return f"Stopped: {reason}, {learner.seen:,} images seen; go on with --resume.", {}
+    if not best.weights:  # not one epoch was over
+        best = report.Best(0, copy.deepcopy(learner.tested.state_dict()))
+    outcome = report.finish(learner, parts, best)
+    training = {
+        "device": torch.cuda.get_device_name() if learner.device.type == "cuda" else learner.device.type,
+        "precision": str(learner.dtype).removeprefix("torch."),
+        "seed": config.seed,
+        "minutes": round(before + stopper.elapsed, 1),
+    }
+    report.keep(folder, own, outcome, training=training, step=learner.steps, seen=learner.seen)
+    return f"Stopped: {reason}.", outcome.metrics
+
+
+def cross_validate(config: TrainConfig, parts: Parts, accelerator: Accelerator) -> str:
+    """Trains once for each fold of Training; PublicTest chooses the epoch, the fold that is held out is told.
+
+    With --resume, folds that are done are read, and the one that was broken off goes on.
+    """
+    fold = k_folds(parts.training.labels, same_faces(parts.training.images), config.folds, config.seed)
+    found = []
+    for number in range(config.folds):
+        name, folder = f"{number + 1} of {config.folds}", config.folder / f"fold-{number + 1:02d}"
+        done = folder / report.REPORT
+        if config.resume and done.is_file():
+            told = json.loads(done.read_text())
+            check(done, told, identity(config, parts, name))
+            found.append(told["metrics"]["held_out"]["accuracy"])
+            continue
+        own = dataclasses.replace(config, resume=config.resume and (folder / run.STATE).is_file())
+        sentence, metrics = learn(own, hold_out(parts, fold, number), folder, name, accelerator)
+        if not metrics:
+            return f"Fold {name}: {sentence}"
+        found.append(metrics["held_out"]["accuracy"])
+        print(f"fold {name}: {found[-1]:.1%}")
+    scores = torch.tensor(found, dtype=torch.float64)
+    summary = {"accuracy": found, "mean": float(scores.mean()), "deviation": float(scores.std())}
+    replace_file(config.folder / "folds.json", (json.dumps(summary, indent=2) + "\n").encode())
+    mean, deviation = summary["mean"], summary["deviation"]
+    return f"{config.folds} folds: {mean:.1%} of the faces held out, give or take {deviation:.1%}; in {config.folder}."
+
+
+def train(config: TrainConfig, accelerator: Accelerator) -> str:
+    """One training or one for each fold; says what came of it.
+
+    Raises:
+        ValueError, FileNotFoundError: data or settings that do not fit, in a sentence.
+    """
+    if accelerator.num_processes > 1:
+        raise ValueError("train.classifier runs as one process: start it without a launcher.")
+    network_config, recipe = config.settings()
+    faces = data.load(config.data, size=config.size, channels=config.channels)
+    parts = split(faces, network_config.known(), recipe)
+    if config.folds:
+        return cross_validate(config, parts, accelerator)
+    sentence, metrics = learn(config, parts, config.folder, "", accelerator)
+    if not metrics:
+        return sentence
+    told, clean = metrics["private"], metrics["private_clean"]
+    return (
+        f"{sentence} PrivateTest: {told['accuracy']:.1%} of {told['n']:,} faces, {clean['accuracy']:.1%} of the"
+        f" {clean['n']:,} that are not in Training, with epoch {metrics['epoch']}; calibration error"
+        f" {told['ece_before']:.1%}, after the temperature {told['ece']:.1%}. The run is in {config.folder}."
+    )
+
+
+def main() -> None:
+    """The command line."""
+    config = run.parse_args(TrainConfig, __doc__ or "")
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+    try:
+        print(train(config, Accelerator(cpu=config.cpu)))
+    except FloatingPointError as error:
+        run.fail(f"{error} The last good state is in {config.folder}: resume it, or lower the learning rate.")
+    except (OSError, ValueError) as error:
+        run.fail(f"Training stopped: {error}")
+
+
+if __name__ == "__main__":
+    main()
