@@ -112,6 +112,15 @@ def describe(folder: Path) -> Checkpoint:
     return _read(folder)[0]
 
 
+def fingerprint(folder: Path) -> str:
+    """The first 12 digits of the sha256 of the weights, as config.json has it.
+
+    Raises:
+        FileNotFoundError, ValueError: as describe.
+    """
+    return _read(folder)[1][:12]
+
+
 def load(folder: Path) -> tuple[Checkpoint, nn.Module]:
     """The checkpoint and its network, float32 on the CPU, in evaluation mode.
 

@@ -24,6 +24,7 @@ class _Slot:
 
     folder: Path
     checkpoint: checkpoint.Checkpoint
+    fingerprint: str
     network: nn.Module | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -46,7 +47,7 @@ class Engine:
             for name, folder in _find(source).items():
                 if name in self._slots:
                     raise ValueError(f"Two models are named {name}: {self._slots[name].folder} and {folder}.")
-                self._slots[name] = _Slot(folder, checkpoint.describe(folder))
+                self._slots[name] = _Slot(folder, checkpoint.describe(folder), checkpoint.fingerprint(folder))
         if not self._slots:
             raise ValueError(f"No model found in {', '.join(map(str, sources)) or 'no source'}.")
 
@@ -67,6 +68,10 @@ class Engine:
     def folder(self, model: str) -> Path:
         """Where a model's checkpoint lies (its card and its evolution lie beside it)."""
         return self._slot(model).folder
+
+    def fingerprint(self, model: str) -> str:
+        """The first digits of the sha256 of a model's weights: with other weights a seed is another face."""
+        return self._slot(model).fingerprint
 
     def generate(
         self, model: str, emotion: ArrayLike, seeds: Sequence[int], truncation: float = 1.0

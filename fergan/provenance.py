@@ -48,6 +48,8 @@ class Record:
     truncation: float = 1.0
     sheet: tuple[int, int] | None = None
     """First seed and count of the sheet that a single face was taken from."""
+    weights: str = ""
+    """First digits of the sha256 of the model's weights: other weights draw another face."""
 
     def __post_init__(self) -> None:
         """Checks types and signs; whether a model or an emotion exists is for whoever draws to say.
@@ -66,6 +68,7 @@ class Record:
             and _is_count(self.count)
             and self.count > 0
             and _is_number(self.truncation)
+            and isinstance(self.weights, str)
             and (self.sheet is None or (len(self.sheet) == 2 and all(map(_is_count, self.sheet))))
         )
         if not fits:
@@ -80,6 +83,7 @@ class Record:
             "seed": self.seed,
             "count": self.count,
             "truncation": self.truncation,
+            "weights": self.weights,
         }
         if self.sheet is not None:
             settings["sheet"] = list(self.sheet)
@@ -171,6 +175,7 @@ def _parse(text: str) -> Record:
             found.get("count", 1),
             found.get("truncation", 1.0),
             None if sheet is None else tuple(sheet),
+            found.get("weights", ""),
         )
     except (json.JSONDecodeError, RecursionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("What this picture says about itself is damaged.") from error

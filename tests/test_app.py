@@ -230,6 +230,14 @@ def test_a_blend_is_told(ask):
     assert "strongest" in found["note"]
 
 
+def test_other_weights_are_told(ask):
+    own = ask("save", {**ASKED, "kind": "face", "face": 6})["content"]
+    assert ask("restore", own)["note"] == ""
+    record = provenance.Record("acgan", {"happy": 1.0}, 3, weights="0" * 12)
+    older = base64.b64encode(provenance.png(Image.new("L", (4, 4)), record)).decode()
+    assert "trained anew" in ask("restore", older)["note"]
+
+
 # --- the page ---
 
 

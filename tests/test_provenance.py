@@ -10,7 +10,9 @@ from PIL.PngImagePlugin import PngInfo
 from fergan import provenance
 from fergan.provenance import Record
 
-RECORD = Record("owner/name@v1", {"happy": 0.75, "sad": 0.25}, 12, 1, 0.8, sheet=(7, 16))
+RECORD = Record(
+    "owner/name@v1", {"happy": 0.75, "sad": 0.25}, 12, 1, 0.8, sheet=(7, 16), weights="0123456789ab"
+)
 PICTURE = Image.linear_gradient("L").resize((48, 48))
 
 

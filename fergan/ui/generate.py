@@ -139,7 +139,11 @@ def _settings(encoded: str, engine: Engine) -> Answer:
     emotion = max(record.emotion, key=lambda name: record.emotion[name])
     seed, count = record.sheet or (record.seed, record.count)
     sheet = Sheet(record.model, emotion, seed, count, record.truncation)
-    blended = sum(weight > 0 for weight in record.emotion.values()) > 1
+    notes = []
+    if sum(weight > 0 for weight in record.emotion.values()) > 1:
+        notes.append(f"It blends emotions; this tab shows the strongest, {emotion}.")
+    if record.weights and record.weights != engine.fingerprint(record.model):
+        notes.append("The model has been trained anew since: it draws another face from this seed.")
     return {
         "model": sheet.model,
         "emotion": sheet.emotion,
@@ -148,7 +152,7 @@ def _settings(encoded: str, engine: Engine) -> Answer:
         "truncation": sheet.truncation,
         "face": record.seed if record.count == 1 else None,
         "said": record.sentence(),
-        "note": f"It blends emotions; this tab shows the strongest, {emotion}." if blended else "",
+        "note": " ".join(notes),
     }
 
 

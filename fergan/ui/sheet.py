@@ -92,13 +92,21 @@ class Sheet:
         row[emotions.index(self.emotion)] = 1
         return engine.generate(self.model, np.tile(row, (self.count, 1)), self.seeds, self.truncation)
 
-    def record(self, seed: int | None = None) -> provenance.Record:
-        """What the picture of the whole sheet, or of its face of one seed, says about itself."""
-        weights = {self.emotion: 1.0}
-        if seed is None:
-            return provenance.Record(self.model, weights, self.seed, self.count, self.truncation)
+    def record(self, engine: Engine, seed: int | None = None) -> provenance.Record:
+        """What the picture of the whole sheet, or of its face of one seed, says about itself.
+
+        Raises:
+            ValueError: a model that the engine does not know.
+        """
+        alone = seed is not None
         return provenance.Record(
-            self.model, weights, seed, truncation=self.truncation, sheet=(self.seed, self.count)
+            self.model,
+            {self.emotion: 1.0},
+            self.seed if seed is None else seed,
+            count=1 if alone else self.count,
+            truncation=self.truncation,
+            sheet=(self.seed, self.count) if alone else None,
+            weights=engine.fingerprint(self.model),
         )
 
 
@@ -118,7 +126,7 @@ def face_file(engine: Engine, sheet: Sheet, seed: int, width: int | None = None)
     if seed not in sheet.seeds:
         raise ValueError(f"The seed {seed} is not on this sheet.")
     alone = Sheet(sheet.model, sheet.emotion, seed, 1, sheet.truncation)
-    return _png(alone.draw(engine)[0], sheet, seed, width)
+    return _png(engine, alone.draw(engine)[0], sheet, seed, width)
 
 
 def face_files(engine: Engine, sheet: Sheet) -> list[File]:
@@ -128,7 +136,7 @@ def face_files(engine: Engine, sheet: Sheet) -> list[File]:
         ValueError: what the engine refuses.
     """
     faces = sheet.draw(engine)
-    return [_png(face, sheet, seed) for face, seed in zip(faces, sheet.seeds, strict=True)]
+    return [_png(engine, face, sheet, seed) for face, seed in zip(faces, sheet.seeds, strict=True)]
 
 
 def sheet_file(engine: Engine, sheet: Sheet) -> File:
@@ -139,7 +147,7 @@ def sheet_file(engine: Engine, sheet: Sheet) -> File:
     """
     large = np.stack([np.asarray(images.resize(Image.fromarray(face), _CELL)) for face in sheet.draw(engine)])
     picture = images.sheet(large, columns=int(np.ceil(np.sqrt(sheet.count))), gap=_GAP)
-    return File(f"{_stem(sheet)}_sheet.png", "image/png", provenance.png(picture, sheet.record()))
+    return File(f"{_stem(sheet)}_sheet.png", "image/png", provenance.png(picture, sheet.record(engine)))
 
 
 def zip_file(engine: Engine, sheet: Sheet) -> File:
@@ -166,13 +174,13 @@ def whole(value: Any, what: str) -> int:
     return int(value)
 
 
-def _png(face: Pixels, sheet: Sheet, seed: int, width: int | None = None) -> File:
+def _png(engine: Engine, face: Pixels, sheet: Sheet, seed: int, width: int | None = None) -> File:
     picture = Image.fromarray(face)
     suffix = ""
     if width is not None:
         picture, suffix = images.resize(picture, width), f"_{width}px"
     name = f"{_stem(sheet, seed)}{suffix}.png"
-    return File(name, "image/png", provenance.png(picture, sheet.record(seed)))
+    return File(name, "image/png", provenance.png(picture, sheet.record(engine, seed)))
 
 
 def _stem(sheet: Sheet, seed: int | None = None) -> str:
