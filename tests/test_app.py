@@ -1,6 +1,7 @@
 """The app without a browser: flags, endpoints, and what the page's own requests answer."""
 
 import base64
+import dataclasses
 import io
 import json
 import re
@@ -20,9 +21,9 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import app
-from fergan import provenance
+from fergan import checkpoint, provenance
 from fergan.emotions import EMOTIONS
-from fergan.engine import LAST_SEED
+from fergan.engine import LAST_SEED, Engine
 from fergan.ui import TABS, models, theme
 from fergan.ui.sheet import MOST, Sheet
 
@@ -284,6 +285,16 @@ def test_models_are_told_in_words(engine):
     found = {model["name"]: model for model in models.facts(engine)}
     assert found["acgan"]["title"] == "AC-GAN"
     assert "2.11 million" in found["acgan"]["line"]
+
+
+def test_measures_are_told_with_their_meaning(weights, tmp_path):
+    described, network = checkpoint.load(weights / "cgan")
+    measured = dataclasses.replace(described, metrics={"accuracy": 0.765, "n": 70, "confusion": [[1]]})
+    checkpoint.save(tmp_path / "cgan", measured, network.state_dict())
+    [found] = models.facts(Engine([tmp_path], device="cpu"))
+    terms = dict(found["terms"])
+    assert terms["emotion read: drawn faces whose emotion the judge reads as asked"] == "76.5%"
+    assert not any("confusion" in term for term in terms)
 
 
 # --- the command ---

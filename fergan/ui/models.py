@@ -3,6 +3,7 @@
 from typing import Any
 
 from fergan.engine import Engine
+from fergan.metrics import METRICS
 
 TITLES = {
     "cgan": "cGAN",
@@ -13,12 +14,6 @@ TITLES = {
 }
 FAVOURITES = ("stylegan", "acgan")
 """The model that a page opens with is the first of these that is there, else the first of all."""
-
-
-MEASURES = {
-    "fid": "Distance to real faces (FID, lower is better)",
-    "kid": "Distance to real faces (KID, lower is better)",
-}
 
 
 def default(names: list[str]) -> str:
@@ -60,9 +55,9 @@ def _terms(engine: Engine, name: str) -> list[tuple[str, str]]:
         ("Training steps", f"{found.step:,}"),
     ]
     if found.data:
-        terms.append(("Training data", found.data))
-    measured = {measure: value for measure, value in found.metrics.items() if isinstance(value, int | float)}
-    return terms + [(MEASURES.get(measure, measure), f"{value:.4g}") for measure, value in measured.items()]
+        terms.append(("Fingerprint of the training data", found.data))
+    measured = [(METRICS[name], value) for name, value in found.metrics.items() if name in METRICS]
+    return terms + [(f"{metric.title}: {metric.meaning}", metric.show(value)) for metric, value in measured]
 
 
 def _round(number: int) -> str:
