@@ -1,5 +1,7 @@
 import math
+import signal
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -112,3 +114,40 @@ def test_frames_come_at_doubling_intervals():
 
 def test_no_frames_no_evolution(tmp_path):
     assert evolution(tmp_path) == b""
+
+
+def test_stopper_says_why(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(run.time, "monotonic", lambda: now[0])
+    alone = SimpleNamespace(num_processes=1)
+    stopper = run.Stopper(images=100, minutes=2)
+    assert stopper.reason(99, alone) is None
+    assert stopper.reason(100, alone) == "100 images seen"
+    now[0] = 90.0
+    assert stopper.left == 0.5
+    now[0] = 120.0
+    assert stopper.reason(5, alone) == "2 minutes over"
+    assert run.Stopper(images=100, minutes=0).left == math.inf
+    with stopper.catching():
+        signal.raise_signal(signal.SIGTERM)
+        assert stopper.reason(5, alone) == "SIGTERM"
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_processes_stop_together():
+    others = SimpleNamespace(num_processes=2, device="cpu", reduce=lambda flag: flag + 1)
+    assert run.Stopper(images=100, minutes=0).reason(5, others) == "another process stopped"
+
+
+def test_gradients_are_averaged_in_one_exchange():
+    network, calls = nn.Linear(2, 2), []
+    network(torch.ones(1, 2)).sum().backward()
+    before = [p.grad.clone() for p in network.parameters()]
+
+    def reduce(flat, reduction):
+        calls.append(reduction)
+        return flat * 3
+
+    run.average_gradients(network, SimpleNamespace(num_processes=2, reduce=reduce))
+    assert calls == ["mean"]
+    assert all(torch.equal(p.grad, 3 * was) for p, was in zip(network.parameters(), before, strict=True))

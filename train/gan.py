@@ -305,7 +305,8 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
             if step % LOG_EVERY == 0:
                 values = means.read()  # refuses what is not finite, so a broken state is never saved
                 log.write(seen, {**values, "images_per_second": bar.format_dict["rate"] or 0.0})
-                bar.set_postfix({name: f"{v:.2f}" for name, v in values.items()})
+                left = {"minutes left": f"{stopper.left:.0f}"} if config.minutes else {}
+                bar.set_postfix(left | {name: f"{v:.2f}" for name, v in values.items()})
             if seen >= frame_due:
                 recorder.frame(game.average, seen)
                 frame_due = next_frame(seen)

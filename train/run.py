@@ -109,6 +109,11 @@ class Stopper:
         """Minutes since it was made."""
         return (time.monotonic() - self.began) / 60
 
+    @property
+    def left(self) -> float:
+        """Minutes until it says stop; infinite where it has no limit of time."""
+        return max(0.0, self.minutes - self.elapsed) if self.minutes else math.inf
+
     def reason(self, seen: int, accelerator: Accelerator) -> str | None:
         """Why to stop after `seen` images, or None to go on; all processes give the same answer."""
         if seen >= self.images:
