@@ -117,7 +117,9 @@ def main() -> None:
         recipe = replace(recipe, conditions="onehot")
     rows = data.conditions(faces, recipe.conditions)
     ours = data.Batches(faces.to(device), rows, recipe.batch, 0)
-    loader = DataLoader(PlainFaces(faces, rows), recipe.batch, shuffle=True, drop_last=True)
+    loader = DataLoader(
+        PlainFaces(faces, data.conditions(faces, "onehot")), recipe.batch, shuffle=True, drop_last=True
+    )
     plain = forever(loader)
     game, slow = (Game(config.model, "fixed", settings, recipe, 0, device) for _ in range(2))
     slow.dtype = torch.float32
