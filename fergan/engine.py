@@ -7,13 +7,16 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from torch import nn
 
 from fergan import checkpoint, emotions, hub
-from fergan.images import Pixels, to_array
+from fergan.images import Pixels, fit, from_array, to_array
 from fergan.models import draw_noise, preset
 
+JUDGE = "judge"
+"""The classifier that reads every face, unless another is asked for."""
+UNABLE = {"generator": "draws no faces", "classifier": "reads no emotions"}
 LAST_SEED = 2**32 - 1
 """Seeds run from 0 to this."""
 
@@ -59,11 +62,15 @@ class Engine:
     @property
     def generators(self) -> list[str]:
         """Names of the models that draw a face from noise: those that `generate` takes."""
-        return [
-            name
-            for name, found in self.models.items()
-            if preset(found.model, found.preset).kind == "generator"
-        ]
+        return self._of_kind("generator")
+
+    @property
+    def classifiers(self) -> list[str]:
+        """Names of the models that read a face's emotion: those that `classify` takes."""
+        return self._of_kind("classifier")
+
+    def _of_kind(self, kind: str) -> list[str]:
+        return [name for name, found in self.models.items() if preset(found.model, found.preset).kind == kind]
 
     def folder(self, model: str) -> Path:
         """Where a model's checkpoint lies (its card and its evolution lie beside it)."""
@@ -85,7 +92,7 @@ class Engine:
         Raises:
             ValueError: an unknown model, shapes that do not match, weights, seeds or a truncation out of range.
         """
-        slot = self._slot(model)
+        slot = self._slot(model, "generator")
         try:
             rows = emotions.normalize(torch.as_tensor(np.asarray(emotion, dtype=np.float32)))
         except (TypeError, ValueError) as error:
@@ -107,9 +114,36 @@ class Engine:
                 faces.append(network(one, row))
         return to_array(torch.cat(faces))
 
-    def _slot(self, model: str) -> _Slot:
-        if model not in self._slots:
-            raise ValueError(f"There is no model {model!r}; choose one of {', '.join(self._slots)}.")
+    def classify(self, faces: Pixels, model: str = JUDGE) -> NDArray[np.float32]:
+        """Faces, uint8 [B, H, W] or [B, H, W, 3] -> probabilities of the seven emotions, float32 [B, 7].
+
+        They are calibrated on PublicTest (see fergan.calibration), and 0 where the network does not know the
+        emotion. Faces of another size, or in colour, are fitted to what the network takes.
+
+        Raises:
+            ValueError: an unknown model, one that is no classifier, or an array that is no batch of faces.
+        """
+        slot = self._slot(model, "classifier")
+        if faces.dtype != np.uint8 or faces.ndim not in (3, 4) or (faces.ndim == 4 and faces.shape[3] != 3):
+            raise ValueError(
+                f"Faces are uint8 [B, H, W] or [B, H, W, 3]; got {faces.dtype} {list(faces.shape)}."
+            )
+        if len(faces) == 0:
+            return np.zeros((0, len(emotions.EMOTIONS)), np.float32)
+        network, config = self._network(slot), slot.checkpoint.build_config()
+        with torch.inference_mode():
+            images = fit(from_array(faces).to(self.device), config.image_size, config.channels)
+            answer: NDArray[np.float32] = network(images).softmax(dim=1).cpu().numpy()
+        return answer
+
+    def _slot(self, model: str, kind: str | None = None) -> _Slot:
+        able = self._of_kind(kind) if kind else list(self._slots)
+        if model not in able:
+            said = f"The model {model} {UNABLE[kind]}" if kind and model in self._slots else ""
+            said = said or f"There is no model {model!r}"
+            raise ValueError(
+                f"{said}; choose one of {', '.join(able)}." if able else f"{said}; none here does that."
+            )
         return self._slots[model]
 
     def _network(self, slot: _Slot) -> nn.Module:

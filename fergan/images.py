@@ -37,6 +37,21 @@ def from_array(pixels: Pixels) -> Tensor:
     return to_model(tensor[:, None] if tensor.ndim == 3 else tensor.movedim(-1, 1))
 
 
+def fit(images: Tensor, size: int, channels: int) -> Tensor:
+    """Model images, float [B, C, H, W] in [-1, 1] -> [B, channels, size, size]: what another network takes.
+
+    Colour becomes grey by its luma (ITU-R BT.601); sizes change smoothly (bicubic, antialiased).
+    """
+    if images.shape[1] == 3 and channels == 1:
+        luma = torch.tensor([0.299, 0.587, 0.114], device=images.device)
+        images = (images * luma[:, None, None]).sum(dim=1, keepdim=True)
+    images = images.expand(-1, channels, -1, -1)
+    if images.shape[-2:] == (size, size):
+        return images
+    resized = torch.nn.functional.interpolate(images, (size, size), mode="bicubic", antialias=True)
+    return resized.clamp(-1, 1)
+
+
 def sheet(faces: Pixels, columns: int, gap: int = 2, background: int = 255) -> Image.Image:
     """Faces, uint8 [B, H, W] or [B, H, W, 3] -> one picture, row by row, `gap` pixels apart.
 

@@ -12,7 +12,7 @@ from fergan.models import MODELS
 
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
-    """A folder of two tiny checkpoints, acgan and cgan, whose faces are noise of their own."""
+    """A folder of tiny checkpoints: acgan and cgan, whose faces are noise of their own, and a judge."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
     for name in ("acgan", "cgan"):
@@ -24,6 +24,10 @@ def weights(tmp_path_factory):
                 parameter.add_(0.3 * torch.randn_like(parameter))  # else emotions look alike until trained
         described = checkpoint.Checkpoint(name, "fixed", dataclasses.asdict(config), images_seen=2_112_000)
         checkpoint.save(folder / name, described, generator.state_dict())
+    preset = MODELS["classifier"]["judge"]
+    config = preset.config(width=8, stem_stride=2)
+    described = checkpoint.Checkpoint("classifier", "judge", dataclasses.asdict(config), images_seen=713_600)
+    checkpoint.save(folder / "judge", described, preset.network(config).state_dict())
     return folder
 
 

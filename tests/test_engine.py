@@ -119,3 +119,41 @@ def test_a_hub_id_is_fetched(house, monkeypatch):
     engine = Engine(["someone/faces"])
     assert list(engine.models) == ["someone/faces"]
     assert engine.generate("someone/faces", np.eye(7)[:1], [0]).shape == (1, 48, 48)
+
+
+def test_faces_are_read(weights):
+    engine = Engine([weights], device="cpu")
+    assert engine.classifiers == ["judge"]
+    faces = engine.generate("cgan", np.eye(7), range(7))
+    read = engine.classify(faces)
+    assert read.shape == (7, 7)
+    assert read.dtype == np.float32
+    assert np.allclose(read.sum(axis=1), 1, atol=1e-5)
+    assert read.std(axis=0).max() > 0  # not one answer for all
+    assert engine.classify(faces[:0]).shape == (0, 7)
+
+
+def test_colour_at_another_size_is_read(weights, engine, house):
+    faces = engine.generate("big", np.eye(7)[:2], [1, 2])
+    assert Engine([weights], device="cpu").classify(faces).shape == (2, 7)
+
+
+@pytest.mark.parametrize(
+    ("model", "faces", "message"),
+    [
+        ("cgan", np.zeros((1, 48, 48), np.uint8), "The model cgan reads no emotions; choose one of judge"),
+        ("jury", np.zeros((1, 48, 48), np.uint8), "There is no model 'jury'"),
+        ("judge", np.zeros((1, 48, 48)), "got float64"),
+        ("judge", np.zeros((48, 48), np.uint8), r"got uint8 \[48, 48\]"),
+    ],
+)
+def test_refusals_to_read(weights, model, faces, message):
+    with pytest.raises(ValueError, match=message):
+        Engine([weights], device="cpu").classify(faces, model)
+
+
+def test_a_judge_draws_nothing(weights, house):
+    with pytest.raises(ValueError, match="The model judge draws no faces; choose one of acgan, cgan"):
+        Engine([weights]).generate("judge", np.eye(7)[:1], [1])
+    with pytest.raises(ValueError, match="There is no model 'judge'; none here does that"):
+        Engine([house]).classify(np.zeros((1, 48, 48), np.uint8))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from fergan.images import enlarge, from_array, sheet, to_array, to_model, to_pixels
+from fergan.images import enlarge, fit, from_array, sheet, to_array, to_model, to_pixels
 
 
 def test_every_level_survives_the_round_trip():
@@ -48,3 +48,16 @@ def test_enlarge_keeps_the_mean():
     large = enlarge(picture, 4)
     assert large.size == (32, 32)
     assert abs(np.asarray(large).mean() - np.asarray(picture).mean()) < 3
+
+
+def test_fit_turns_colour_to_grey_and_changes_the_size():
+    colour = torch.tensor([1.0, -1.0, -1.0])[None, :, None, None].expand(2, 3, 64, 64)
+    grey = fit(colour, 48, 1)
+    assert grey.shape == (2, 1, 48, 48)
+    assert torch.allclose(grey, torch.full_like(grey, 0.299 - 0.701), atol=1e-5)
+    assert fit(grey, 48, 3).shape == (2, 3, 48, 48)
+
+
+def test_fit_leaves_what_fits():
+    images = torch.rand(2, 1, 48, 48)
+    assert torch.equal(fit(images, 48, 1), images)
