@@ -5,7 +5,12 @@ from typing import Any
 from fergan.checkpoint import Checkpoint
 from fergan.metrics import METRICS
 
-TITLES = {"cgan": "Conditional GAN", "acgan": "AC-GAN", "classifier": "Classifier of emotions"}
+TITLES = {
+    "cgan": "Conditional GAN",
+    "acgan": "AC-GAN",
+    "stylegan": "StyleGAN2 in small",
+    "classifier": "Classifier of emotions",
+}
 TESTS = {
     "private": "PrivateTest, all of it",
     "private_clean": "PrivateTest without the faces that stand in Training",

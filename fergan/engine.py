@@ -1,9 +1,10 @@
 """Engine: all that the page may ask of the models. NumPy in and out, no state per request, thread-safe."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,13 +13,16 @@ from torch import nn
 
 from fergan import checkpoint, emotions, hub
 from fergan.images import Pixels, fit, from_array, to_array
-from fergan.models import draw_noise, preset
+from fergan.models import preset
+from fergan.moments import LAST_SEED as LAST_SEED
+from fergan.moments import Drawer
+from fergan.moments import Moment as Moment
 
 JUDGE = "judge"
 """The classifier that reads every face, unless another is asked for."""
 UNABLE = {"generator": "draws no faces", "classifier": "reads no emotions"}
-LAST_SEED = 2**32 - 1
-"""Seeds run from 0 to this."""
+MOST_FRAMES = 1200
+"""Frames of one animation."""
 
 
 @dataclass
@@ -65,6 +69,11 @@ class Engine:
         return self._of_kind("generator")
 
     @property
+    def mixers(self) -> list[str]:
+        """Names of the generators with styles: those that take `coarse_seeds`."""
+        return [name for name in self.generators if self.models[name].model == "stylegan"]
+
+    @property
     def classifiers(self) -> list[str]:
         """Names of the models that read a face's emotion: those that `classify` takes."""
         return self._of_kind("classifier")
@@ -81,38 +90,77 @@ class Engine:
         return self._slot(model).fingerprint
 
     def generate(
-        self, model: str, emotion: ArrayLike, seeds: Sequence[int], truncation: float = 1.0
+        self,
+        model: str,
+        emotion: ArrayLike,
+        seeds: Sequence[int],
+        truncation: float = 1.0,
+        coarse_seeds: Sequence[int] | None = None,
     ) -> Pixels:
         """Emotion [B, 7] (weights at least 0, normalised here), seeds [B] -> faces, uint8 [B, H, W] or [B, H, W, 3].
 
         One seed is one face, to the bit, in any batch: faces are drawn one at a time, since a convolution's
         rounding depends on the shape of its batch; on a CPU a batch saves no time at this size.
-        `truncation` in [0, 1] scales the noise: towards the model's most typical face.
+        `truncation` in [0, 1] moves towards the model's most typical face: of the emotion where the model
+        has styles, else by scaling the noise. `coarse_seeds` [B] lends each face the pose and shape of
+        another one (style mixing; models in `mixers` alone).
 
         Raises:
-            ValueError: an unknown model, shapes that do not match, weights, seeds or a truncation out of range.
+            ValueError: an unknown model, shapes that do not match, weights, seeds or a truncation out of range,
+                coarse seeds for a model without styles.
         """
-        slot = self._slot(model, "generator")
-        try:
-            rows = emotions.normalize(torch.as_tensor(np.asarray(emotion, dtype=np.float32)))
-        except (TypeError, ValueError) as error:
-            raise ValueError(f"Emotion weights: {error}") from error
-        if rows.ndim != 2 or len(rows) != len(seeds):
+        rows = np.asarray(emotion, dtype=object)
+        coarse: Sequence[int | None] = coarse_seeds or [None] * len(seeds)
+        if rows.ndim != 2 or not len(rows) == len(seeds) == len(coarse):
             raise ValueError(
-                f"Each seed needs a row of emotion; got {tuple(rows.shape)} for {len(seeds)} seeds."
+                f"Each seed needs a row of emotion; got {rows.shape} for {len(seeds)} seeds"
+                + (f" and {len(coarse)} coarse seeds." if coarse_seeds else ".")
             )
-        if bad := [seed for seed in seeds if not 0 <= seed <= LAST_SEED]:
-            raise ValueError(f"A seed is a whole number from 0 to {LAST_SEED}; got {bad[0]}.")
-        if not 0 <= truncation <= 1:
-            raise ValueError(f"Truncation runs from 0 to 1; got {truncation}.")
-        network = self._network(slot)
-        config = slot.checkpoint.build_config()
-        noise = truncation * draw_noise(list(seeds), config.noise_dim)
+        drawer, config = self._drawer(model)
+        moments = [
+            Moment(tuple(row), seed, truncation, other)
+            for row, seed, other in zip(rows, seeds, coarse, strict=True)
+        ]
         faces = [torch.empty(0, config.channels, config.image_size, config.image_size, device=self.device)]
         with torch.inference_mode():
-            for one, row in zip(noise.to(self.device).split(1), rows.to(self.device).split(1), strict=True):
-                faces.append(network(one, row))
+            faces += [drawer.face(moment) for moment in moments]
         return to_array(torch.cat(faces))
+
+    def animate(
+        self, model: str, moments: Sequence[Moment], steps: int = 24, *, loop: bool = True
+    ) -> Iterator[Pixels]:
+        """Moments, two or more -> frames, uint8 [H, W] or [H, W, 3], one by one: `steps` from each to the next.
+
+        With `loop` the way leads back to the first; without, the last moment is the last frame. Frames are
+        drawn as they are asked for, so a caller may stop, or say how far it is.
+
+        Raises:
+            ValueError: an unknown model, fewer than two moments, more than MOST_FRAMES frames.
+        """
+        if len(moments) < 2 or steps < 1:
+            raise ValueError(
+                f"An animation needs two moments and a step; got {len(moments)} and {steps} steps."
+            )
+        if len(moments) * steps > MOST_FRAMES:
+            raise ValueError(
+                f"An animation has at most {MOST_FRAMES} frames; got {len(moments)} moments of {steps}."
+            )
+        drawer, _ = self._drawer(model)
+        return self._frames(drawer, list(moments), steps, loop)
+
+    def _frames(self, drawer: Drawer, moments: list[Moment], steps: int, loop: bool) -> Iterator[Pixels]:
+        walk = drawer.walk(moments, steps, loop=loop)
+        while True:
+            with torch.inference_mode():  # not across a yield: the caller's own code would run in it
+                image = next(walk, None)
+            if image is None:
+                return
+            yield to_array(image)[0]
+
+    def _drawer(self, model: str) -> tuple[Drawer, Any]:
+        slot = self._slot(model, "generator")
+        config = slot.checkpoint.build_config()
+        return Drawer(self._network(slot), config.noise_dim, self.device), config
 
     def classify(self, faces: Pixels, model: str = JUDGE) -> NDArray[np.float32]:
         """Faces, uint8 [B, H, W] or [B, H, W, 3] -> probabilities of the seven emotions, float32 [B, 7].

@@ -20,7 +20,7 @@ EACH = [
 def tiny(model: str, name: str, **changes):
     """A config small enough for a test, where the preset can be made small."""
     cls = preset(model, name).config
-    small = {"width": 8, "discriminator_width": 8, "noise_dim": 16, "emotion_dim": 8}
+    small = {"width": 8, "discriminator_width": 8, "noise_dim": 16, "emotion_dim": 8, "style_dim": 16}
     fields = {f.name for f in dataclasses.fields(cls)}
     return cls(**{k: v for k, v in small.items() if k in fields}, **changes)
 

@@ -79,4 +79,5 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         class_on_fakes=True,
         frozen_statistics=True,
     ),
+    ("stylegan", "fixed"): Recipe(class_weight=0.2, generator_class_weight=0.05),
 }

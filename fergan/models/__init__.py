@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fergan.models import acgan, cgan, classifier
+from fergan.models import acgan, cgan, classifier, stylegan
 
 
 class Preset(NamedTuple):
@@ -32,6 +32,9 @@ MODELS: dict[str, dict[str, Preset]] = {
         "published": Preset(
             "generator", acgan.PublishedConfig, acgan.PublishedGenerator, acgan.PublishedDiscriminator
         ),
+    },
+    "stylegan": {
+        "fixed": Preset("generator", stylegan.Config, stylegan.Generator, stylegan.Discriminator),
     },
     "classifier": {
         "judge": Preset("classifier", classifier.JudgeConfig, classifier.Judge),

@@ -1,0 +1,118 @@
+"""Moments: everything that one face is drawn from, and the ways between them. What generators are asked for."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from fergan import emotions
+from fergan.models import draw_noise, stylegan
+
+LAST_SEED = 2**32 - 1
+"""Seeds run from 0 to this."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One face: a blend of emotions, a seed, how typical, and whose pose and shape."""
+
+    emotion: tuple[float, ...]
+    """Seven weights, at least 0; normalised here to a sum of 1."""
+    seed: int
+    truncation: float = 1.0
+    """In [0, 1]: towards the most typical face of the emotion, or of the model where it has no styles."""
+    coarse_seed: int | None = None
+    """Another face's pose and shape (style mixing), of a model with styles."""
+
+    def __post_init__(self) -> None:
+        """Checks and normalises.
+
+        Raises:
+            ValueError: weights, seeds or a truncation out of range.
+        """
+        try:
+            row = emotions.normalize(torch.tensor([self.emotion], dtype=torch.float32))[0]
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"Emotion weights: {error}") from error
+        object.__setattr__(self, "emotion", tuple(row.tolist()))
+        for seed in (self.seed, 0 if self.coarse_seed is None else self.coarse_seed):
+            if not 0 <= seed <= LAST_SEED:
+                raise ValueError(f"A seed is a whole number from 0 to {LAST_SEED}; got {seed}.")
+        if not 0 <= self.truncation <= 1:
+            raise ValueError(f"Truncation runs from 0 to 1; got {self.truncation}.")
+
+
+@dataclass(frozen=True)
+class Drawer:
+    """A generator, with what it takes to ask it for moments."""
+
+    network: nn.Module
+    noise_dim: int
+    device: torch.device
+
+    def face(self, moment: Moment) -> Tensor:
+        """One image, [1, C, H, W].
+
+        Raises:
+            ValueError: a coarse seed for a network without styles.
+        """
+        return self._draw(*self._latent(moment))
+
+    def walk(self, moments: Sequence[Moment], steps: int, *, loop: bool) -> Iterator[Tensor]:
+        """Images [1, C, H, W] from moment to moment, `steps` a leg; then the last one, or the leg to the first.
+
+        Straight in styles, where lines are smooth changes; round the sphere in noise, where they would pass
+        through lengths that training never saw (White 2016, section 2.1). Steps ease in and out.
+        """
+        ends = [self._latent(moment) for moment in moments]
+        between = torch.lerp if self._styled else slerp
+        legs = list(zip(ends, ends[1:] + ends[:1], strict=True))
+        for (start, start_row), (end, end_row) in legs if loop else legs[:-1]:
+            for step in range(steps):
+                share = step / steps
+                share = share * share * (3 - 2 * share)
+                yield self._draw(between(start, end, share), torch.lerp(start_row, end_row, share))
+        if not loop:
+            yield self._draw(*ends[-1])
+
+    @property
+    def _styled(self) -> bool:
+        return isinstance(self.network, stylegan.Generator)
+
+    def _latent(self, moment: Moment) -> tuple[Tensor, Tensor]:
+        """Styles [1, LAYERS, S], or noise [1, Z] where there are none, and the emotion [1, 7]."""
+        row = torch.tensor([moment.emotion], device=self.device)
+        noise = self._noise(moment.seed)
+        if not isinstance(self.network, stylegan.Generator):
+            if moment.coarse_seed is not None:
+                raise ValueError("This model has no styles: it cannot take the shape of another face.")
+            return moment.truncation * noise, row
+        styles = self.network.styles(noise, row, moment.truncation)
+        if moment.coarse_seed is not None:
+            other = self.network.styles(self._noise(moment.coarse_seed), row, moment.truncation)
+            styles = torch.cat([other[:, : stylegan.COARSE], styles[:, stylegan.COARSE :]], dim=1)
+        return styles, row
+
+    def _noise(self, seed: int) -> Tensor:
+        return draw_noise([seed], self.noise_dim).to(self.device)
+
+    def _draw(self, where: Tensor, row: Tensor) -> Tensor:
+        if isinstance(self.network, stylegan.Generator):
+            image: Tensor = self.network.synthesis(where)
+        else:
+            image = self.network(where, row)
+        return image
+
+
+def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
+    """Rows [B, Z] -> the point at `share` of the arc between them; lengths change evenly (Shoemake 1985)."""
+    a, b = (torch.nn.functional.normalize(point, dim=1) for point in (start, end))
+    angle = torch.acos((a * b).sum(1, keepdim=True).clamp(-1, 1))
+    from_length, to_length = (point.norm(dim=1, keepdim=True) for point in (start, end))
+    if (
+        min(float(part.min()) for part in (angle, from_length, to_length)) < 1e-3
+    ):  # one direction, or none at all
+        return torch.lerp(start, end, share)
+    direction = (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle)
+    return torch.lerp(from_length, to_length, share) * direction
