@@ -234,6 +234,9 @@ def learn(
         "precision": str(learner.dtype).removeprefix("torch."),
         "seed": config.seed,
         "minutes": round(before + stopper.elapsed, 1),
+        "command": run.command(
+            "train.classifier", config, without=("out", "resume", "minutes", "images", "save_minutes")
+        ),
     }
     report.keep(folder, own, outcome, training=training, step=learner.steps, seen=learner.seen)
     return f"Stopped: {reason}.", outcome.metrics

@@ -7,7 +7,6 @@ both tests of FER2013 without those that stand in Training. The floor says how f
 import dataclasses
 import io
 import json
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +28,6 @@ from train.report import draw_confusion
 
 FEWEST = 14  # faces: two an emotion, and more than the neighbours that prdc looks at
 SHOWN = 16  # faces beside their nearest training faces
-COMMAND = ("python", "-m", "train.evaluate")
 ROOT, RUNS = Path("weights"), Path("runs")
 ARROWS = {"lower": " ↓", "higher": " ↑", "one": " ≈ 1", "": ""}
 
@@ -62,12 +60,7 @@ class EvaluateConfig:
 
     def command(self, *folders: str) -> str:
         """The command line that measures these folders as this one does."""
-        words = [*COMMAND, *folders]
-        for flag in dataclasses.fields(self):
-            value = getattr(self, flag.name)
-            if flag.name not in ("checkpoints", "all", "write") and value != flag.default:
-                words += [f"--{flag.name}"] if value is True else [f"--{flag.name}", str(value)]
-        return shlex.join(words)
+        return run.command("train.evaluate", self, *folders, without=("all", "write"))
 
 
 class Evaluation:

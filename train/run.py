@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import json
 import math
+import shlex
 import signal
 import sys
 import time
@@ -55,6 +56,21 @@ def parse_args(cls: type[T], description: str, argv: Sequence[str] | None = None
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
     except ValueError as error:
         parser.error(str(error))
+
+
+def command(module: str, config: Any, *words: str, without: Sequence[str] = ()) -> str:
+    """The command line that asks for this again: the words, then each flag that is not as its default."""
+    line = ["python", "-m", module, *words]
+    for flag in dataclasses.fields(config):
+        value, name = getattr(config, flag.name), "--" + flag.name.replace("_", "-")
+        if flag.type == tuple[str, ...] or flag.name in without or value == flag.default:
+            continue
+        line += (
+            [f"--no-{name[2:]}" if value is False else name]
+            if isinstance(value, bool)
+            else [name, str(value)]
+        )
+    return shlex.join(line)
 
 
 def override(settings: str, *targets: Any) -> list[Any]:
