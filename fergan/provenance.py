@@ -50,6 +50,10 @@ class Record:
     """First seed and count of the sheet that a single face was taken from."""
     weights: str = ""
     """First digits of the sha256 of the model's weights: other weights draw another face."""
+    coarse_seed: int | None = None
+    """The face that lent pose and shape (style mixing)."""
+    moments: tuple["Record", ...] = ()
+    """What an animation passes through; emotion and seed above are its first moment's."""
 
     def __post_init__(self) -> None:
         """Checks types and signs; whether a model or an emotion exists is for whoever draws to say.
@@ -69,6 +73,8 @@ class Record:
             and self.count > 0
             and _is_number(self.truncation)
             and isinstance(self.weights, str)
+            and (self.coarse_seed is None or _is_count(self.coarse_seed))
+            and all(isinstance(moment, Record) and not moment.moments for moment in self.moments)
             and (self.sheet is None or (len(self.sheet) == 2 and all(map(_is_count, self.sheet))))
         )
         if not fits:
@@ -87,13 +93,27 @@ class Record:
         }
         if self.sheet is not None:
             settings["sheet"] = list(self.sheet)
+        if self.coarse_seed is not None:
+            settings["coarse_seed"] = self.coarse_seed
+        if self.moments:
+            settings["moments"] = [moment._settings() for moment in self.moments]
         return json.dumps(settings)
+
+    def _settings(self) -> dict[str, Any]:
+        """What tells one moment of an animation from the others."""
+        coarse = {} if self.coarse_seed is None else {"coarse_seed": self.coarse_seed}
+        return {"emotion": dict(self.emotion), "seed": self.seed, "truncation": self.truncation, **coarse}
 
     def sentence(self) -> str:
         """The settings for a person."""
         blend = " and ".join(
             name if weight == 1 else f"{weight:.0%} {name}" for name, weight in self.emotion.items() if weight
         )
+        if self.moments:
+            return (
+                f"A synthetic animation, no person: drawn by the model {self.model}, through"
+                f" {len(self.moments)} moments from {blend}, seed {self.seed}, on."
+            )
         if self.count == 1:
             return (
                 f"A synthetic face, not a person: drawn by the model {self.model}, {blend}, seed {self.seed}."
@@ -117,14 +137,14 @@ def png(picture: Image.Image, record: Record) -> bytes:
 
 
 def xmp(record: Record) -> str:
-    """The record as an XMP packet, which PNG, JPEG, WebP and MP4 can all hold."""
+    """The record as an XMP packet, which PNG, JPEG and WebP can all hold."""
     return _XMP.format(
         source=SOURCE_TYPE, settings=html.escape(record.json()), description=html.escape(record.sentence())
     )
 
 
 def read(source: bytes | Path) -> Record:
-    """What a picture says about itself, in PNG text or, in any format, in XMP; the pixels are not decoded.
+    """What a file says about itself, in PNG text, a GIF's comment, an MP4's tags or XMP; no pixel is decoded.
 
     Raises:
         FileNotFoundError: no such file.
@@ -132,19 +152,37 @@ def read(source: bytes | Path) -> Record:
     """
     try:
         with Image.open(BytesIO(source) if isinstance(source, bytes) else source) as picture:
-            text, packet = picture.info.get(KEY), picture.info.get("xmp", b"")
+            comment = picture.info.get("comment") if picture.format == "GIF" else None
+            text, packet = picture.info.get(KEY, comment), picture.info.get("xmp", b"")
     except UnidentifiedImageError:
-        raise ValueError("This file is not a picture.") from None
+        text, packet = _tag(source), b""
     except FileNotFoundError:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"This picture cannot be read: {error}.") from error
+    if isinstance(text, bytes):
+        text = text.decode("utf-8", "replace")
     if text is None:
         packet = packet if isinstance(packet, str) else packet.decode("utf-8", "replace")
         if (found := _SETTINGS.search(packet)) is None:
             raise ValueError("This picture does not say that it was made here.")
         text = html.unescape(found[1])
     return _parse(text)
+
+
+def _tag(source: bytes | Path) -> str | None:
+    """A film's own tag.
+
+    Raises:
+        ValueError: no film either.
+    """
+    import av  # late: pictures do without it
+
+    try:
+        with av.open(BytesIO(source) if isinstance(source, bytes) else str(source)) as container:
+            return container.metadata.get(KEY)
+    except (av.FFmpegError, OSError, ValueError):
+        raise ValueError("This file is not a picture.") from None
 
 
 def main(arguments: list[str]) -> int:
@@ -176,6 +214,17 @@ def _parse(text: str) -> Record:
             found.get("truncation", 1.0),
             None if sheet is None else tuple(sheet),
             found.get("weights", ""),
+            found.get("coarse_seed"),
+            tuple(
+                Record(
+                    found["model"],
+                    moment["emotion"],
+                    moment["seed"],
+                    truncation=moment.get("truncation", 1.0),
+                    coarse_seed=moment.get("coarse_seed"),
+                )
+                for moment in found.get("moments", ())
+            ),
         )
     except (json.JSONDecodeError, RecursionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("What this picture says about itself is damaged.") from error

@@ -8,6 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = sorted([ROOT / "app.py", *(ROOT / "fergan").rglob("*.py"), *(ROOT / "train").rglob("*.py")])
 ONLY_IN = {
+    "av": ("fergan/animate.py", "fergan/provenance.py"),
     "gradio": ("app.py", "fergan/ui/"),
     "huggingface_hub": ("fergan/hub.py",),
     "argparse": ("app.py", "train/", "fergan/provenance.py"),
