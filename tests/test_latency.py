@@ -22,7 +22,7 @@ def test_each_way_draws_the_same_face(weights):
         due, *others = [way(noise, emotion) for way in latency.ways(network, compiled=False).values()]
     assert len(others) == 2
     assert float((others[0] - due).abs().max()) < 1e-4
-    assert 0 < float((others[1] - due).abs().max()) < 0.2  # bfloat16 rounds
+    assert 0 < float((others[1] - due).abs().mean()) < 0.05  # bfloat16 rounds
 
 
 def test_rows_compare_with_the_plain_one(weights):
