@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fergan.models import acgan, cgan, classifier, stylegan
+from fergan.models import acgan, cgan, classifier, stargan, stylegan
 
 
 class Preset(NamedTuple):
@@ -35,6 +35,12 @@ MODELS: dict[str, dict[str, Preset]] = {
     },
     "stylegan": {
         "fixed": Preset("generator", stylegan.Config, stylegan.Generator, stylegan.Discriminator),
+    },
+    "stargan": {
+        "fixed": Preset("translator", stargan.Config, stargan.Generator, stargan.Discriminator),
+        "published": Preset(
+            "translator", stargan.PublishedConfig, stargan.PublishedGenerator, stargan.PublishedDiscriminator
+        ),
     },
     "classifier": {
         "judge": Preset("classifier", classifier.JudgeConfig, classifier.Judge),

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fergan.emotions import EMOTIONS
+
 BASE_LEVELS = 3
 """Times that a fixed network halves its feature map, from image_size / patch down to its base."""
 
@@ -15,7 +17,7 @@ class Verdict(NamedTuple):
     """What a discriminator says of a batch of images."""
 
     realness: Tensor
-    """[B] logits, higher for real."""
+    """[B] logits, higher for real; [B, P] of a network that judges patches."""
     emotion: Tensor | None = None
     """[B, 7] logits of the emotion, of the networks that classify."""
 
@@ -176,6 +178,23 @@ class Trunk(nn.Module):
         return F.leaky_relu(self.output(F.leaky_relu(x, 0.2).flatten(1)), 0.2)
 
 
+class ProjectionDiscriminator(nn.Module):
+    """images [B, C, H, W], emotion [B, 7] -> realness of this image *with* this emotion, and a reading of it."""
+
+    def __init__(self, width: int, image_size: int, channels: int, patch: int) -> None:
+        super().__init__()
+        self.trunk = Trunk(width, image_size, channels, patch)
+        self.realness = nn.Linear(4 * width, 1)
+        self.project = nn.Linear(len(EMOTIONS), 4 * width, bias=False)
+        self.emotion = nn.Linear(4 * width, len(EMOTIONS))
+
+    def forward(self, images: Tensor, emotion: Tensor) -> Verdict:
+        """The projection of Miyato & Koyama 2018, eq. 3, and the class head of Odena et al. 2017 on one trunk."""
+        features = self.trunk(images)
+        agreement = (features * self.project(emotion)).sum(1) / math.sqrt(features.shape[1])
+        return Verdict((self.realness(features)[:, 0] + agreement).float(), self.emotion(features).float())
+
+
 def keras_init(module: nn.Module) -> None:
     """Keras' defaults, in which the published networks began: Glorot uniform weights, zero biases."""
     for layer in module.modules():
@@ -187,8 +206,6 @@ def keras_init(module: nn.Module) -> None:
 
 def embedding(size: int) -> nn.Linear:
     """Keras' `Embedding(7, size)` as a matrix, so that a blend of emotions is a blend of its rows."""
-    from fergan.emotions import EMOTIONS
-
     return nn.Linear(len(EMOTIONS), size, bias=False)
 
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
-from fergan.models.layers import Trunk, Verdict, base_size, he_init, widths
+from fergan.models.layers import ProjectionDiscriminator, base_size, he_init, widths
 
 LAYERS = 8
 """Layers that take a style: one at the base, two for each doubling, the output."""
@@ -193,20 +193,8 @@ class Generator(nn.Module):
         return style[:, None].expand(-1, LAYERS, -1)
 
 
-class Discriminator(nn.Module):
-    """images [B, C, H, W], emotion [B, 7] -> realness of this image *with* this emotion, and a reading of it."""
+class Discriminator(ProjectionDiscriminator):
+    """images [B, C, H, W], emotion [B, 7] -> realness with that emotion, and a reading of the emotion."""
 
     def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.trunk = Trunk(config.discriminator_width, config.image_size, config.channels, config.patch)
-        features = 4 * config.discriminator_width
-        self.realness = nn.Linear(features, 1)
-        self.project = nn.Linear(len(EMOTIONS), features, bias=False)
-        self.emotion = nn.Linear(features, len(EMOTIONS))
-
-    def forward(self, images: Tensor, emotion: Tensor) -> Verdict:
-        """The projection of Miyato & Koyama 2018, eq. 3, and the class head of Odena et al. 2017 on one trunk."""
-        features = self.trunk(images)
-        scale = 1 / math.sqrt(features.shape[1])
-        agreement = (features * self.project(emotion)).sum(1) * scale
-        return Verdict((self.realness(features)[:, 0] + agreement).float(), self.emotion(features).float())
+        super().__init__(config.discriminator_width, config.image_size, config.channels, config.patch)
