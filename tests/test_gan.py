@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from fergan import checkpoint
 from fergan.models import MODELS
 from tests import factory
-from train import gan, run
+from train import gan, record, run
 from train.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -53,7 +53,7 @@ def game(model, name, recipe=None):
 
 @pytest.mark.parametrize(("model", "name"), EACH)
 def test_a_run_leaves_all_its_files(faces, tmp_path, monkeypatch, model, name):
-    monkeypatch.setattr(gan, "LOG_EVERY", 2)
+    monkeypatch.setattr(record, "LOG_EVERY", 2)
     sentence = train(config(faces, tmp_path, model, name, images=80))
     assert sentence.startswith("Stopped: 80 images seen")
     kept = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())

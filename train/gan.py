@@ -9,7 +9,6 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from torch import Tensor
-from tqdm import tqdm
 
 from fergan import data, losses
 from fergan.augment import diff_augment
@@ -17,9 +16,8 @@ from fergan.models import preset
 from fergan.models.layers import Verdict
 from train import run
 from train.recipes import RECIPES, Recipe
-from train.record import Recorder, identity, next_frame
+from train.record import Session, grid, identity, recipe_changes, told
 
-LOG_EVERY = 50  # steps
 GANS = tuple(dict.fromkeys(model for model, _ in RECIPES))
 
 
@@ -241,12 +239,7 @@ def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches, r
         ValueError: a state of another model, config or data.
     """
     tensors, facts = run.load_state(path)
-    for key, value in own.items():
-        if key != "recipe" and facts[key] != value:
-            raise ValueError(f"{path} is of a run with {key} {facts[key]}; this one has {value}.")
-    changed = {k: [old, own["recipe"][k]] for k, old in facts["recipe"].items() if old != own["recipe"][k]}
-    if changed:
-        facts["changes"] = [*facts["changes"], {"images_seen": facts["seen"], **changed}]
+    facts = recipe_changes(path, facts, own)
     batches.load_state(tensors.pop("rng.batches"))
     game.restore(tensors)
     if reseed:
@@ -259,25 +252,21 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
     """Runs until images, minutes or a signal say stop, and says which; see Recorder for what it writes."""
     rank, processes = accelerator.process_index, accelerator.num_processes
     game, batches, own = prepare(config, accelerator.device, rank)
-    recipe, step, seen, before = game.recipe, 0, 0, 0.0
-    changes: list[dict[str, Any]] = []
+    recipe, per_step, last = game.recipe, game.recipe.batch * processes, {}
     if config.resume:
-        path, reseed = config.folder / run.STATE, config.seed + rank if rank else 0
-        last = resume(path, own, game, batches, reseed)
-        step, seen, before, changes = last["step"], last["seen"], last["minutes"], last["changes"]
-    facts = {
-        "device": torch.cuda.get_device_name() if game.device.type == "cuda" else game.device.type,
-        "processes": processes,
-        "precision": str(game.dtype).removeprefix("torch."),
-        "seed": config.seed,
-    }
-    recorder = Recorder(config.folder, own, facts, changes) if accelerator.is_main_process else None
-    log = run.Log(config.folder, seen) if recorder else None
-    stopper, means, saved = run.Stopper(config.images, config.minutes), run.Means(), 0.0
-    frame_due, keep_due, per_step = next_frame(seen), seen + config.keep, recipe.batch * processes
-    bar = tqdm(total=config.images, initial=seen, unit="img", disable=recorder is None, smoothing=0.05)
-    with bar, stopper.catching():
-        while (reason := stopper.reason(seen, accelerator)) is None:
+        last = resume(config.folder / run.STATE, own, game, batches, config.seed + rank if rank else 0)
+    session = Session(
+        config,
+        own,
+        told(game.device, processes, game.dtype, config.seed),
+        last,
+        accelerator,
+        paint=lambda generator: grid(generator, game.noise_dim, game.device),
+        average=game.average,
+        state=lambda: game.state() | {"rng.batches": batches.state()},
+    )
+    with session:
+        while session.going():
             real, emotion = next(batches)
             if recipe.unit_range:
                 real = (real + 1) / 2
@@ -285,48 +274,21 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
             if recipe.split_updates:
                 fake_emotion = batches.draw_emotion(recipe.batch)
                 fake = game.draw_for_discriminator(fake_emotion)
-                means.add(game.half_discriminator_gradients(real, emotion, real=True))
+                session.add(game.half_discriminator_gradients(real, emotion, real=True))
                 game.update("discriminator", accelerator)
-                means.add(game.half_discriminator_gradients(fake, fake_emotion, real=False))
+                session.add(game.half_discriminator_gradients(fake, fake_emotion, real=False))
                 game.update("discriminator", accelerator)
                 fake_emotion = batches.draw_emotion(recipe.batch)
             else:  # a fake is compared with a real face of the same emotion
                 fake_emotion = emotion
-                penalise = recipe.gamma > 0 and step % recipe.penalty_every == 0
-                means.add(game.discriminator_gradients(real, emotion, fake_emotion, penalise=penalise))
+                penalise = recipe.gamma > 0 and session.step % recipe.penalty_every == 0
+                session.add(game.discriminator_gradients(real, emotion, fake_emotion, penalise=penalise))
                 game.update("discriminator", accelerator)
-            means.add(game.generator_gradients(real, emotion, fake_emotion))
+            session.add(game.generator_gradients(real, emotion, fake_emotion))
             game.update("generator", accelerator)
-            step, seen = step + 1, seen + per_step
-            game.update_average(per_step, seen)
-            bar.update(per_step)
-            if recorder is None or log is None:
-                continue
-            if step % LOG_EVERY == 0:
-                values = means.read()  # refuses what is not finite, so a broken state is never saved
-                log.write(seen, {**values, "images_per_second": bar.format_dict["rate"] or 0.0})
-                left = {"minutes left": f"{stopper.left:.0f}"} if config.minutes else {}
-                bar.set_postfix(left | {name: f"{v:.2f}" for name, v in values.items()})
-            if seen >= frame_due:
-                recorder.frame(game.average, seen)
-                frame_due = next_frame(seen)
-            if seen >= keep_due:
-                recorder.keep(game.average, step, seen, before + stopper.elapsed)
-                keep_due = seen + config.keep
-            if stopper.elapsed - saved >= config.save_minutes:
-                means.check()
-                recorder.save_state(
-                    game.state() | {"rng.batches": batches.state()}, step, seen, before + stopper.elapsed
-                )
-                saved = stopper.elapsed
-    means.check()
-    if recorder and log:
-        minutes = before + stopper.elapsed
-        recorder.save_state(game.state() | {"rng.batches": batches.state()}, step, seen, minutes)
-        recorder.frame(game.average, seen)
-        recorder.keep(game.average, step, seen, minutes)
-        log.close()
-    return f"Stopped: {reason}. {seen:,} images seen in all; the run is in {config.folder}."
+            game.update_average(per_step, session.seen + per_step)
+            session.advance(per_step)
+    return session.finish()
 
 
 def main() -> None:

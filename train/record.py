@@ -3,12 +3,17 @@
 import dataclasses
 import io
 import math
+from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Protocol
 
 import torch
+from accelerate import Accelerator
 from PIL import Image, ImageDraw
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from fergan.card import write_card
 from fergan.checkpoint import Checkpoint, replace_file
@@ -17,12 +22,14 @@ from fergan.emotions import EMOTIONS
 from fergan.images import sheet, to_array
 from fergan.models import draw_noise
 from train import run
-from train.recipes import Recipe
 
 GRID_SEEDS = list(range(6))
 """The faces of every grid: the page draws the same ones for these seeds."""
 CAPTION = 16
 """Pixels under a grid for the count of images."""
+LOG_EVERY = 50  # steps
+Painter = Callable[[nn.Module], Image.Image]
+"""Draws the grid of a network as it is now."""
 
 
 def grid(generator: nn.Module, noise_dim: int, device: torch.device) -> Image.Image:
@@ -70,6 +77,7 @@ class Recorder:
     """Facts for the checkpoint's config: device, precision, seed, processes."""
     changes: list[dict[str, Any]]
     """What the recipe changed to on the way: images seen, and [before, after] by field."""
+    paint: Painter
 
     def __post_init__(self) -> None:
         (self.folder / "frames").mkdir(parents=True, exist_ok=True)
@@ -81,9 +89,8 @@ class Recorder:
 
     def frame(self, generator: nn.Module, seen: int) -> None:
         """The grid of now."""
-        device = next(generator.parameters()).device
         buffer = io.BytesIO()
-        grid(generator, self.identity["config"]["noise_dim"], device).save(buffer, "PNG")
+        self.paint(generator).save(buffer, "PNG")
         replace_file(self.folder / "frames" / f"{seen:010d}.png", buffer.getvalue())
 
     def keep(self, generator: nn.Module, step: int, seen: int, minutes: float) -> None:
@@ -108,7 +115,154 @@ class Recorder:
         replace_file(folder / "evolution.webp", evolution(self.folder / "frames"))
 
 
-def identity(model: str, preset: str, config: Any, recipe: Recipe, fingerprint: str) -> dict[str, Any]:
+class Flags(Protocol):
+    """What a session reads of a script's flags."""
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files go."""
+
+    @property
+    def images(self) -> int:
+        """After how many images seen to stop."""
+
+    @property
+    def minutes(self) -> float:
+        """After how many minutes to stop; 0 is no limit."""
+
+    @property
+    def keep(self) -> int:
+        """Images between kept checkpoints."""
+
+    @property
+    def save_minutes(self) -> float:
+        """Minutes between saved states."""
+
+
+class Session:
+    """One sitting at a run: counts steps, says when to stop, logs, draws, keeps and saves when each is due.
+
+    `with session:` catches signals and shows the bar. Only the main process writes.
+    """
+
+    def __init__(
+        self,
+        flags: Flags,
+        own: dict[str, Any],
+        facts: dict[str, Any],
+        last: dict[str, Any],
+        accelerator: Accelerator,
+        paint: Painter,
+        average: nn.Module,
+        state: Callable[[], dict[str, Tensor]],
+    ) -> None:
+        """`own` is the run's identity, `facts` go into its checkpoints, `last` is what a resumed state says."""
+        self.flags, self.accelerator, self.average, self.state = flags, accelerator, average, state
+        self.step, self.seen, self.before = last.get("step", 0), last.get("seen", 0), last.get("minutes", 0.0)
+        main = accelerator.is_main_process
+        recorder = Recorder(flags.folder, own, facts, last.get("changes", []), paint) if main else None
+        self.recorder, self.log = recorder, run.Log(flags.folder, self.seen) if main else None
+        self.stopper, self.means, self.saved = run.Stopper(flags.images, flags.minutes), run.Means(), 0.0
+        self.frame_due, self.keep_due = next_frame(self.seen), self.seen + flags.keep
+        self.reason = ""
+        self._stack = ExitStack()
+
+    def __enter__(self) -> "Session":
+        quiet = self.recorder is None
+        bar = tqdm(total=self.flags.images, initial=self.seen, unit="img", disable=quiet, smoothing=0.05)
+        self.bar = self._stack.enter_context(bar)
+        self._stack.enter_context(self.stopper.catching())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    @property
+    def minutes(self) -> float:
+        """Of training, in all sittings."""
+        return float(self.before + self.stopper.elapsed)
+
+    def going(self) -> bool:
+        """Whether another step is due; `reason` says why not."""
+        self.reason = self.stopper.reason(self.seen, self.accelerator) or ""
+        return not self.reason
+
+    def add(self, parts: dict[str, Tensor]) -> None:
+        """A step's losses, by name."""
+        self.means.add(parts)
+
+    def advance(self, images: int) -> None:
+        """A step is done, with so many images: whatever is due now is done.
+
+        Raises:
+            FloatingPointError: a loss that is not finite; what was saved before it is still good.
+        """
+        self.step, self.seen = self.step + 1, self.seen + images
+        self.bar.update(images)
+        if self.recorder is None or self.log is None:
+            return
+        if self.step % LOG_EVERY == 0:
+            values = self.means.read()  # refuses what is not finite, so a broken state is never saved
+            self.log.write(self.seen, {**values, "images_per_second": self.bar.format_dict["rate"] or 0.0})
+            left = {"minutes left": f"{self.stopper.left:.0f}"} if self.flags.minutes else {}
+            self.bar.set_postfix(left | {name: f"{value:.2f}" for name, value in values.items()})
+        if self.seen >= self.frame_due:
+            self.recorder.frame(self.average, self.seen)
+            self.frame_due = next_frame(self.seen)
+        if self.seen >= self.keep_due:
+            self.recorder.keep(self.average, self.step, self.seen, self.minutes)
+            self.keep_due = self.seen + self.flags.keep
+        if self.stopper.elapsed - self.saved >= self.flags.save_minutes:
+            self._save()
+            self.saved = self.stopper.elapsed
+
+    def finish(self) -> str:
+        """Saves all, and says in a sentence why the sitting ended.
+
+        Raises:
+            FloatingPointError: as `advance`.
+        """
+        self.means.check()
+        if self.recorder and self.log:
+            self._save()
+            self.recorder.frame(self.average, self.seen)
+            self.recorder.keep(self.average, self.step, self.seen, self.minutes)
+            self.log.close()
+        return f"Stopped: {self.reason}. {self.seen:,} images seen in all; the run is in {self.flags.folder}."
+
+    def _save(self) -> None:
+        self.means.check()
+        assert self.recorder is not None
+        self.recorder.save_state(self.state(), self.step, self.seen, self.minutes)
+
+
+def recipe_changes(path: Path, facts: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """A state's facts, with what the recipe changes to from here on added to its list of changes.
+
+    Raises:
+        ValueError: a state of another model, config or data.
+    """
+    for key, value in own.items():
+        if key != "recipe" and facts[key] != value:
+            raise ValueError(f"{path} is of a run with {key} {facts[key]}; this one has {value}.")
+    changed = {k: [old, own["recipe"][k]] for k, old in facts["recipe"].items() if old != own["recipe"][k]}
+    new = [{"images_seen": facts["seen"], **changed}] if changed else []
+    return {**facts, "changes": [*facts["changes"], *new]}
+
+
+def told(device: torch.device, processes: int, dtype: torch.dtype, seed: int) -> dict[str, Any]:
+    """Facts of a run for its checkpoints' configs."""
+    return {
+        "device": torch.cuda.get_device_name() if device.type == "cuda" else device.type,
+        "processes": processes,
+        "precision": str(dtype).removeprefix("torch."),
+        "seed": seed,
+    }
+
+
+def identity(model: str, preset: str, config: Any, recipe: Any, fingerprint: str) -> dict[str, Any]:
     """What makes two runs the same experiment, as JSON can hold it."""
     return {
         "model": model,

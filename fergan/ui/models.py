@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fergan.engine import Engine
+from fergan.engine import JUDGE, Engine
 from fergan.metrics import METRICS
 
 TITLES = {
@@ -11,7 +11,19 @@ TITLES = {
     "dcgan": "DCGAN",
     "stylegan": "StyleGAN",
     "stargan": "StarGAN",
+    "classifier": "Classifier",
+    "judge": "Judge",
+    "teacher": "Teacher",
 }
+WHAT = {
+    "cgan": "Draws a face that shows the emotion asked for; its opponent is told the emotion too",
+    "acgan": "Draws a face that shows the emotion asked for; its opponent also names emotions",
+    "generator": "Draws a face that shows the emotion asked for",
+    "translator": "Gives a face another expression",
+    "classifier": "Says which emotion a face shows",
+}
+"""What a model does, by its architecture or else by its kind."""
+PRESETS = {"fixed": "our own recipe", "published": "the student project's system, bugs included"}
 FAVOURITES = ("stylegan", "acgan")
 """The model that a page opens with is the first of these that is there, else the first of all."""
 
@@ -27,6 +39,29 @@ def default(names: list[str]) -> str:
     return next((name for name in FAVOURITES if name in names), names[0])
 
 
+def judge(engine: Engine) -> str | None:
+    """The classifier that reads every face: the one named JUDGE, else the first that is there, else none."""
+    names = engine.classifiers
+    return JUDGE if JUDGE in names else next(iter(names), None)
+
+
+def judge_line(engine: Engine, name: str) -> str:
+    """Who the judge is, and how often it is right on real faces where its checkpoint says so."""
+    line = "The judge is an independent classifier: it was never used to train the models that draw."
+    if name != JUDGE:  # of any other we do not know that
+        line = f"The judge here is the classifier {title(name)}."
+    metrics = engine.models[name].metrics
+    for split in ("private_clean", "private"):
+        measured = metrics.get(split)
+        accuracy = measured.get("accuracy") if isinstance(measured, dict) else None
+        if isinstance(accuracy, float) and 0 <= accuracy <= 1:
+            return line + (
+                f" Of real faces that it had never seen it reads {100 * accuracy:.0f} % as people named them;"
+                " people do not always agree either."
+            )
+    return line
+
+
 def facts(engine: Engine) -> list[dict[str, Any]]:
     """Each generator for the page: its name, its title, one line, and terms with their values."""
     return [
@@ -40,14 +75,24 @@ def title(name: str) -> str:
     return TITLES.get(name, name)
 
 
-def _line(engine: Engine, name: str) -> str:
+def kind(engine: Engine, name: str) -> str:
+    """What a model does: generator, classifier or translator."""
+    if name in engine.generators:
+        return "generator"
+    return "classifier" if name in engine.classifiers else "translator"
+
+
+def sentence(engine: Engine, name: str) -> str:
+    """What a model is, of which preset, and how much it has seen."""
     found = engine.models[name]
-    if not found.images_seen:
-        return f"{title(found.model)}, not trained yet: its faces are noise."
-    return f"{title(found.model)}, trained: it has seen {_round(found.images_seen)} faces."
+    what = WHAT.get(found.model) or WHAT[kind(engine, name)]
+    recipe = f"{found.preset} ({PRESETS[found.preset]})" if found.preset in PRESETS else found.preset
+    seen = f"{_round(found.images_seen)} faces seen" if found.images_seen else "not trained yet"
+    return f"{what}. Preset {recipe}, {seen}."
 
 
-def _terms(engine: Engine, name: str) -> list[tuple[str, str]]:
+def origin(engine: Engine, name: str) -> list[tuple[str, str]]:
+    """What a model is and what it learnt from: terms with their values."""
     found = engine.models[name]
     terms = [
         ("Architecture", f"{title(found.model)}, {found.preset}"),
@@ -56,8 +101,22 @@ def _terms(engine: Engine, name: str) -> list[tuple[str, str]]:
     ]
     if found.data:
         terms.append(("Fingerprint of the training data", found.data))
-    measured = [(METRICS[name], value) for name, value in found.metrics.items() if name in METRICS]
-    return terms + [(f"{metric.title}: {metric.meaning}", metric.show(value)) for metric, value in measured]
+    return terms
+
+
+def _line(engine: Engine, name: str) -> str:
+    found = engine.models[name]
+    if not found.images_seen:
+        return f"{title(found.model)}, not trained yet: its faces are noise."
+    return f"{title(found.model)}, trained: it has seen {_round(found.images_seen)} faces."
+
+
+def _terms(engine: Engine, name: str) -> list[tuple[str, str]]:
+    metrics = engine.models[name].metrics
+    measured = [(METRICS[name], value) for name, value in metrics.items() if name in METRICS]
+    return origin(engine, name) + [
+        (f"{metric.title}: {metric.meaning}", metric.show(value)) for metric, value in measured
+    ]
 
 
 def _round(number: int) -> str:
