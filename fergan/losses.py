@@ -25,6 +25,29 @@ def relativistic(better: Tensor, worse: Tensor) -> Tensor:
     return F.softplus(worse - better).mean()
 
 
+def wasserstein(logits: Tensor, real: bool) -> Tensor:
+    """Critic's answers, any shape -> minus their mean for real, their mean for fakes (Arjovsky et al. 2017, eq. 2).
+
+    For the generator it is called with fakes and `real=True`.
+    """
+    return -logits.mean() if real else logits.mean()
+
+
+def slope_penalty(logits: Tensor, images: Tensor) -> Tensor:
+    """mean (|d logits / d images| - 1)^2 over the batch, scalar: WGAN-GP (Gulrajani et al. 2017, eq. 3).
+
+    `images` [B, C, H, W], between real and fake ones, must require a gradient.
+    """
+    (gradient,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+    return (gradient.float().square().sum(dim=(1, 2, 3)).sqrt() - 1).square().mean()
+
+
+def unevenness(field: Tensor) -> Tensor:
+    """field [B, K, H, W] -> mean squared difference of neighbours, scalar: 0 for a constant field."""
+    down, right = field.diff(dim=2).square().mean(), field.diff(dim=3).square().mean()
+    return down + right
+
+
 def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
     """mean |d logits / d images|^2 over the batch, scalar: R1 on real, R2 on fake images (times gamma / 2).
 

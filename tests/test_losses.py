@@ -44,3 +44,20 @@ def test_soft_cross_entropy_in_closed_form():
     )
     logits = torch.randn(4, 7, generator=torch.manual_seed(0))
     assert float(losses.soft_cross_entropy(logits, torch.eye(7)[:4])) == pytest.approx(float(hard))
+
+
+def test_wasserstein_is_the_difference_of_means():
+    real, fake = torch.tensor([3.0, 5.0]), torch.tensor([1.0, 2.0])
+    assert float(losses.wasserstein(real, True) + losses.wasserstein(fake, False)) == -2.5
+
+
+def test_the_slope_penalty_wants_a_slope_of_1():
+    images = torch.randn(3, 1, 4, 4, requires_grad=True)
+    assert float(losses.slope_penalty(images.sum((1, 2, 3)) / 4, images)) == pytest.approx(0, abs=1e-10)
+    assert float(losses.slope_penalty(images.sum((1, 2, 3)) * 0.75, images)) == pytest.approx(4)
+
+
+def test_unevenness_of_a_ramp():
+    ramp = torch.arange(5.0).expand(2, 1, 4, 5) * 3
+    assert float(losses.unevenness(ramp)) == 9
+    assert float(losses.unevenness(torch.ones(1, 2, 4, 4))) == 0

@@ -1,6 +1,5 @@
 """Train a conditional GAN on faces: `python -m train.gan --model acgan --data PATH`."""
 
-import copy
 import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,10 +10,10 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from fergan import data, losses
-from fergan.augment import diff_augment
 from fergan.models import preset
 from fergan.models.layers import Verdict
 from train import run
+from train.players import Players
 from train.recipes import RECIPES, Recipe
 from train.record import Session, grid, identity, recipe_changes, told
 
@@ -64,31 +63,14 @@ def class_parts(name: str, *pairs: tuple[Verdict, Tensor]) -> dict[str, Tensor]:
     return {name: torch.stack(named).sum()} if named else {}
 
 
-class Game:
-    """The two networks, their optimizers and their random numbers: one step of each, and the whole state."""
+class Game(Players):
+    """A GAN's two networks: the gradients of one step of each."""
 
     def __init__(
         self, model: str, preset_name: str, config: Any, recipe: Recipe, seed: int, device: torch.device
     ) -> None:
-        networks = preset(model, preset_name)
-        assert networks.discriminator is not None  # TrainConfig lets no other model in
-        torch.manual_seed(seed)
-        layout = torch.channels_last  # 1.4 times faster on a CPU with AMX, and what tensor cores want
-        self.generator = networks.network(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
-        self.discriminator = networks.discriminator(config).to(device).to(memory_format=layout)  # type: ignore[call-overload]
-        self.average = copy.deepcopy(self.generator).eval().requires_grad_(False)
-        self.recipe, self.noise_dim, self.device = recipe, int(config.noise_dim), device
-        self.dtype = run.fast_precision(device)
-        self.rng = torch.Generator().manual_seed(seed)
-        betas, rate = (recipe.beta1, recipe.beta2), recipe.learning_rate
-        self.optimizers = {
-            name: torch.optim.Adam(getattr(self, name).parameters(), rate, betas, fused=True)
-            for name in ("generator", "discriminator")
-        }
-
-    def autocast(self) -> torch.autocast:
-        """bf16 for the convolutions where the run uses it; losses and penalties stay in float32."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.dtype == torch.bfloat16)
+        super().__init__(model, preset_name, config, recipe, seed, device)
+        self.recipe, self.noise_dim = recipe, int(config.noise_dim)
 
     def draw(self, emotion: Tensor) -> Tensor:
         """Fakes for emotions [B, 7]; noise is drawn on the CPU, so that a run repeats on any device."""
@@ -103,10 +85,6 @@ class Game:
             fake = self.draw(emotion)
         self.generator.train()
         return fake
-
-    def augment(self, images: Tensor) -> Tensor:
-        """DiffAugment with the recipe's chance."""
-        return diff_augment(images, self.rng, self.recipe.augment)
 
     def penalty(self, images: Tensor, emotion: Tensor) -> Tensor:
         """Zero-centred gradient penalty, in float32: bf16 gradients of gradients are too coarse."""
@@ -160,39 +138,6 @@ class Game:
         named = class_parts("g_class", (on_fake, fake_emotion))
         (adversarial + sum(self.recipe.generator_class_weight * part for part in named.values())).backward()
         return {"g_loss": adversarial, **named}
-
-    def update(self, name: str, accelerator: Accelerator) -> None:
-        """One optimizer step of a network, with the mean gradient of all processes."""
-        run.average_gradients(getattr(self, name), accelerator)
-        self.optimizers[name].step()
-        self.optimizers[name].zero_grad(set_to_none=True)
-
-    def update_average(self, images: int, seen: int) -> None:
-        """Moves the average towards the generator; a young run forgets faster (StyleGAN2-ADA's ramp)."""
-        half_life = min(self.recipe.ema_images, 0.05 * seen)
-        run.ema_update(self.average, self.generator, 0.5 ** (images / half_life) if half_life > 0 else 0.0)
-
-    def state(self) -> dict[str, Tensor]:
-        """All tensors that the next step depends on, but the batches' own."""
-        tensors = {"rng.noise": self.rng.get_state(), "rng.torch": torch.get_rng_state()}  # dropout's
-        if self.device.type == "cuda":
-            tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
-        for name in ("generator", "discriminator", "average"):
-            tensors |= run.module_state(getattr(self, name), name)
-        for name, optimizer in self.optimizers.items():
-            tensors |= run.pack_optimizer(optimizer, f"adam.{name}")
-        return tensors
-
-    def restore(self, tensors: dict[str, Tensor]) -> None:
-        """The reverse of state()."""
-        for name in ("generator", "discriminator", "average"):
-            run.restore_module(getattr(self, name), name, tensors)
-        for name, optimizer in self.optimizers.items():
-            run.unpack_optimizer(optimizer, f"adam.{name}", tensors)
-        self.rng.set_state(tensors["rng.noise"])
-        torch.set_rng_state(tensors["rng.torch"])
-        if self.device.type == "cuda" and "rng.cuda" in tensors:
-            torch.cuda.set_rng_state(tensors["rng.cuda"], self.device)
 
 
 def prepare(

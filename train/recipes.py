@@ -81,3 +81,87 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
     ("stylegan", "fixed"): Recipe(class_weight=0.2, generator_class_weight=0.05),
 }
+
+
+@dataclass(frozen=True)
+class TranslatorRecipe:
+    """Everything of a translator's training that is neither the network nor the run. The defaults are ours."""
+
+    loss: str = "relativistic"
+    """relativistic (RpGAN), logistic (the student report's) or wasserstein (the paper's)."""
+    class_weight: float = 1.0
+    """The discriminator reads the emotion of real faces."""
+    generator_class_weight: float = 1.0
+    """The discriminator's reading of translated ones."""
+    teacher_weight: float = 0.5
+    """The teacher's reading of translated ones; 0 does without a teacher."""
+    cycle: float = 10.0
+    """There and back again (Choi et al. 2018, eq. 4)."""
+    same: float = 10.0
+    """To the face's own emotion: nothing should change (RelGAN's lambda 2)."""
+    identity: float = 1.0
+    """Features of a network that knows faces and no emotion; 0 does without it."""
+    budget: float = 0.35
+    """Share of a face that the mask may cover at no cost."""
+    budget_weight: float = 1.0
+    smooth: float = 30.0
+    """Against flows that tear."""
+    partial: float = 0.5
+    """Share of the faces that are translated by a part only: their emotion should be the blend."""
+    gamma: float = 1.0
+    """Weight of R1, as gamma / 2; 0 is none."""
+    penalty_every: int = 16
+    slope_weight: float = 0.0
+    """Weight of WGAN's penalty on slopes other than 1 (Gulrajani et al. 2017, eq. 3)."""
+    critics: int = 1
+    """Updates of the discriminator for each of the generator."""
+    learning_rate: float = 3e-4
+    decay: bool = True
+    """Whether the learning rate falls to 0 over the second half of the planned images."""
+    beta1: float = 0.0
+    beta2: float = 0.99
+    batch: int = 32
+    conditions: str = "either"
+    power: float = 0.5
+    flip: bool = True
+    augment: float = 0.3
+    """Share of images that DiffAugment changes before the discriminator sees them."""
+    light: float = 0.3
+    """How much brightness and contrast of faces vary before they are translated: photos differ."""
+    ema_images: int = 20_000
+
+    def __post_init__(self) -> None:
+        if self.loss not in ("relativistic", "logistic", "wasserstein"):
+            raise ValueError(f"loss must be relativistic, logistic or wasserstein, got {self.loss!r}.")
+        if min(self.batch - 1, self.penalty_every, self.critics) < 1 or self.learning_rate <= 0:
+            raise ValueError(
+                "batch must be 2 or more, penalty_every and critics 1 or more, learning_rate above 0."
+            )
+        if not 0 <= self.partial <= 1:
+            raise ValueError(f"partial must be between 0 and 1, got {self.partial}.")
+
+
+TRANSLATORS: dict[str, TranslatorRecipe] = {
+    "fixed": TranslatorRecipe(),
+    "published": TranslatorRecipe(
+        loss="wasserstein",
+        teacher_weight=0.0,
+        same=0.0,
+        identity=0.0,
+        budget_weight=0.0,
+        smooth=0.0,
+        partial=0.0,
+        gamma=0.0,
+        slope_weight=10.0,
+        critics=5,
+        learning_rate=1e-4,
+        beta1=0.5,
+        beta2=0.999,
+        batch=16,
+        conditions="onehot",
+        power=1.0,
+        augment=0.0,
+        light=0.0,
+        ema_images=0,
+    ),
+}
