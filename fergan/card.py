@@ -9,7 +9,21 @@ TITLES = {
     "cgan": "Conditional GAN",
     "acgan": "AC-GAN",
     "stylegan": "StyleGAN2 in small",
+    "stargan": "StarGAN",
     "classifier": "Classifier of emotions",
+}
+DOES = {
+    # model: the Hub's task, what it does, what the evolution shows; the first line is for all others
+    "": (
+        "unconditional-image-generation",
+        "Draws {size} faces that show an emotion.",
+        "Fixed noise, seven emotions, from the first step on",
+    ),
+    "stargan": (
+        "image-to-image",
+        "Gives a {size} face another expression, by as much as is asked.",
+        "Drawn faces, and what becomes of them under seven emotions, from the first step on",
+    ),
 }
 TESTS = {
     "private": "PrivateTest, all of it",
@@ -25,23 +39,25 @@ def write_card(checkpoint: Checkpoint) -> str:
     if checkpoint.model == "classifier":
         return _classifier_card(checkpoint)
     title = TITLES.get(checkpoint.model, checkpoint.model)
+    task, does, caption = DOES.get(checkpoint.model, DOES[""])
+    size = "x".join([str(checkpoint.config.get("image_size", 48))] * 2)
     training = checkpoint.training
     rows = "\n".join(
         f"| {name.replace('_', ' ')} | {value} |" for name, value in training.items() if value != []
     )
     return f"""---
 library_name: fergan
-pipeline_tag: unconditional-image-generation
+pipeline_tag: {task}
 license: other
 license_name: research-only
 tags: [gan, faces, emotion, fer2013]
 ---
 # {title}, {checkpoint.preset} preset
 
-Draws {checkpoint.config.get("image_size", 48)}x{checkpoint.config.get("image_size", 48)} faces that show an emotion. Trained on FER2013's Training split for
+{does.format(size=size)} Trained on FER2013's Training split for
 {checkpoint.images_seen:,} images ({checkpoint.step:,} steps).
 
-![Fixed noise, seven emotions, from the first step on](evolution.webp)
+![{caption}](evolution.webp)
 {_measures(checkpoint.metrics)}
 ## Training
 

@@ -78,6 +78,8 @@ class Recorder:
     changes: list[dict[str, Any]]
     """What the recipe changed to on the way: images seen, and [before, after] by field."""
     paint: Painter
+    public: bool = True
+    """Whether the grids may be shown: the evolution goes into checkpoints."""
 
     def __post_init__(self) -> None:
         (self.folder / "frames").mkdir(parents=True, exist_ok=True)
@@ -112,7 +114,8 @@ class Recorder:
         )
         save_checkpoint(folder, described, generator.state_dict())
         replace_file(folder / "README.md", write_card(described).encode())
-        replace_file(folder / "evolution.webp", evolution(self.folder / "frames"))
+        if self.public:
+            replace_file(folder / "evolution.webp", evolution(self.folder / "frames"))
 
 
 class Flags(Protocol):
@@ -155,13 +158,16 @@ class Session:
         paint: Painter,
         average: nn.Module,
         state: Callable[[], dict[str, Tensor]],
+        *,
+        public: bool = True,
     ) -> None:
         """`own` is the run's identity, `facts` go into its checkpoints, `last` is what a resumed state says."""
         self.flags, self.accelerator, self.average, self.state = flags, accelerator, average, state
         self.step, self.seen, self.before = last.get("step", 0), last.get("seen", 0), last.get("minutes", 0.0)
         main = accelerator.is_main_process
-        recorder = Recorder(flags.folder, own, facts, last.get("changes", []), paint) if main else None
-        self.recorder, self.log = recorder, run.Log(flags.folder, self.seen) if main else None
+        changes = last.get("changes", [])
+        self.recorder = Recorder(flags.folder, own, facts, changes, paint, public) if main else None
+        self.log = run.Log(flags.folder, self.seen) if main else None
         self.stopper, self.means, self.saved = run.Stopper(flags.images, flags.minutes), run.Means(), 0.0
         self.frame_due, self.keep_due = next_frame(self.seen), self.seen + flags.keep
         self.reason = ""

@@ -1,0 +1,203 @@
+"""train.stargan as a user runs it, on small drawn faces, and its steps one by one."""
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from safetensors.torch import load_file
+
+from fergan import checkpoint
+from fergan.checkpoint import Checkpoint
+from fergan.models import MODELS
+from tests import factory
+from train import record, run, stargan
+from train.recipes import TRANSLATORS, TranslatorRecipe
+
+ROOT = Path(__file__).resolve().parents[1]
+EYE = torch.eye(7)
+SMALL = {
+    "fixed": "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=8",
+    "published": "width=4 blocks=1 batch=8",
+}
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces")
+    os.environ["FERGAN_CACHE"] = str(folder / "cache")
+    yield factory.write_packed(folder / "packed", factory.draw_faces(70))
+    del os.environ["FERGAN_CACHE"]
+
+
+@pytest.fixture(scope="module")
+def helpers(tmp_path_factory):
+    """A teacher, an embedder, a judge and a generator, none of which has learnt anything."""
+    torch.manual_seed(0)
+    folder = tmp_path_factory.mktemp("helpers")
+    for name, model, preset, changes in (
+        ("teacher", "classifier", "teacher", {"width": 4}),
+        ("judge", "classifier", "judge", {"width": 4, "stem_stride": 2}),
+        ("identity", "identity", "simclr", {"width": 8}),
+        ("acgan", "acgan", "fixed", {"width": 8}),
+    ):
+        found = MODELS[model][preset]
+        config = found.config(**changes)
+        described = Checkpoint(model, preset, dataclasses.asdict(config))
+        checkpoint.save(folder / name, described, found.network(config).state_dict())
+    return folder
+
+
+@pytest.fixture
+def config(faces, helpers, tmp_path):
+    def made(preset="fixed", out="run", changes="", **options):
+        settings = {
+            "images": 32,
+            "precision": "fp32",
+            "cpu": True,
+            "keep": 16,
+            "set": f"{SMALL[preset]} {changes}",
+            "teacher": str(helpers / "teacher"),
+            "embedder": str(helpers / "identity"),
+            "examples": str(helpers / "acgan"),
+        }
+        return stargan.TrainConfig(
+            data=str(faces), preset=preset, out=str(tmp_path / out), **settings | options
+        )
+
+    return made
+
+
+def train(settings):
+    return stargan.train(settings, Accelerator(cpu=True))
+
+
+@pytest.fixture
+def game(helpers):
+    def made(recipe=None, name="fixed"):
+        settings = dict(pair.split("=") for pair in SMALL[name].split() if not pair.startswith("batch"))
+        network = MODELS["stargan"][name].config(**{key: int(value) for key, value in settings.items()})
+        cpu = torch.device("cpu")
+        teacher = stargan.helper(str(helpers / "teacher"), "classifier", network, cpu)
+        embedder = stargan.helper(str(helpers / "identity"), "embedder", network, cpu)
+        found = stargan.Translation(name, network, recipe or TRANSLATORS[name], 0, cpu, teacher, embedder)
+        found.dtype = torch.float32
+        return found
+
+    return made
+
+
+@pytest.mark.parametrize("preset", ["fixed", "published"])
+def test_a_run_leaves_all_its_files(config, monkeypatch, preset):
+    monkeypatch.setattr(record, "LOG_EVERY", 2)
+    settings = config(preset, images=48, changes="critics=2" if preset == "published" else "")
+    assert train(settings).startswith("Stopped: 48 images seen")
+    kept = sorted(p.name for p in (settings.folder / "checkpoints").iterdir())
+    assert kept == ["0000000016", "0000000032", "0000000048"]
+    last = settings.folder / "checkpoints" / kept[-1]
+    described, network = checkpoint.load(last)
+    assert (described.images_seen, described.step, described.preset) == (48, 6, preset)
+    assert "another expression" in (last / "README.md").read_text()
+    line = json.loads((settings.folder / "log.jsonl").read_text().splitlines()[0])
+    assert {"d_loss", "d_class", "g_loss", "g_cycle", "g_class"} <= line.keys()
+    assert ({"g_teacher", "g_same", "g_identity", "g_mask", "g_flow", "r1"} <= line.keys()) == (
+        preset == "fixed"
+    )
+    assert ("d_slope" in line) == (preset == "published")
+    with Image.open(settings.folder / "frames" / "0000000048.png") as frame:
+        assert frame.size == (8 * 50 - 2, 6 * 50 - 2)
+    assert (last / "evolution.webp").is_file()
+    images = torch.rand(1, 1, 48, 48) * 2 - 1
+    assert torch.equal(network(images, EYE[:1], EYE[3:4], torch.zeros(1)), images)
+
+
+def test_real_faces_of_the_grids_stay_out_of_checkpoints(config):
+    settings = config(examples="", images=16)
+    train(settings)
+    assert (settings.folder / "frames" / "0000000016.png").is_file()
+    assert not (settings.folder / "checkpoints" / "0000000016" / "evolution.webp").exists()
+
+
+@pytest.mark.parametrize("preset", ["fixed", "published"])
+def test_resuming_equals_not_having_stopped(config, preset):
+    train(config(preset, out="whole", images=48, changes="decay=false"))
+    train(config(preset, out="parts", images=24, changes="decay=false"))
+    train(config(preset, out="parts", images=48, changes="decay=false", resume=True))
+    folder = config(preset).folder.parent
+    whole, parts = (load_file(folder / part / run.STATE) for part in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert [key for key in whole if not torch.equal(whole[key], parts[key])] == []
+
+
+def test_gradients_reach_only_the_network_being_trained(game):
+    made, real = game(), torch.rand(8, 1, 48, 48) * 2 - 1
+    source, target = EYE[[6] * 8], EYE[[3] * 8]
+    made.discriminator_gradients(real, source, source, target, penalise=True)
+    assert all(p.grad is None for p in made.generator.parameters())
+    assert all(p.grad is not None for p in made.discriminator.parameters())
+    made.optimizers["discriminator"].zero_grad()
+    made.generator_gradients(real, source, source, target)
+    assert all(p.grad is None for p in made.discriminator.parameters())
+    assert all(p.grad is not None for p in made.generator.parameters())
+    assert all(p.grad is None for p in [*made.teacher.parameters(), *made.embedder.parameters()])
+
+
+def test_part_of_the_way_asks_for_a_blend(game):
+    made = game(TranslatorRecipe(partial=1.0))
+    intensity, asked = made.ask(EYE[[6, 6]], EYE[[3, 4]])
+    assert torch.allclose(asked[:, 6], 1 - intensity)
+    assert float(asked[0, 3]) == pytest.approx(float(intensity[0]))
+    whole, asked = game(TranslatorRecipe(partial=0.0)).ask(EYE[[6]], EYE[[3]])
+    assert whole.tolist() == [1.0]
+    assert torch.equal(asked, EYE[[3]])
+
+
+def test_a_face_asked_for_what_it_shows_should_not_change(game):
+    made, images = game(), torch.zeros(2, 1, 4, 4)
+    changed = images + torch.tensor([0.5, 0.5])[:, None, None, None]
+    part = made.unchanged(changed, images, EYE[[3, 3]], EYE[[3, 4]])
+    assert float(part) == pytest.approx(0.25)  # the second face does not show what it is labelled
+
+
+def test_the_learning_rate_falls_over_the_second_half(game):
+    made = game(TranslatorRecipe(learning_rate=0.1))
+    rates = []
+    for progress in (0.0, 0.5, 0.75, 1.0, 1.2):
+        made.slow(progress)
+        rates.append(made.optimizers["generator"].param_groups[0]["lr"])
+    assert rates == pytest.approx([0.1, 0.1, 0.05, 0.0, 0.0])
+
+
+def test_four_emotions_of_seven(config):
+    settings = config("published", emotions="happy,neutral,sad,surprise", images=16)
+    train(settings)
+    with pytest.raises(ValueError, match="two names or more"):
+        config("published", emotions="happy")
+
+
+def test_the_judge_is_in_no_loss(config, helpers):
+    with pytest.raises(ValueError, match="judge holds classifier judge: no classifier for a loss"):
+        train(config(teacher=str(helpers / "judge")))
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        (("--teacher", "/nowhere"), "/nowhere"),
+        (("--set", "cycel=1"), "got 'cycel=1'"),
+        (("--preset", "best"), "Unknown preset 'best' of stargan"),
+    ],
+)
+def test_what_cannot_run_is_refused_in_a_sentence(faces, tmp_path, flags, words):
+    command = [sys.executable, "-m", "train.stargan", "--data", str(faces), "--out", str(tmp_path), "--cpu"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+    done = subprocess.run([*command, *flags], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert words in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,392 @@
+"""Train a translator of expressions: `python -m train.stargan --data PATH --teacher weights/teacher`.
+
+A face, read softly by the teacher, is changed towards the emotion of another face, wholly or by a part. The
+discriminator compares it with real faces of what was asked for; there and back again must be the face.
+"""
+
+from dataclasses import dataclass, field
+from dataclasses import replace as replaced
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from accelerate import Accelerator
+from PIL import Image
+from torch import Tensor, nn
+
+from fergan import checkpoint, data, losses
+from fergan.emotions import EMOTIONS, index, one_hot
+from fergan.images import sheet, to_array, to_model, to_pixels
+from fergan.models import draw_noise, preset, stargan
+from fergan.models.layers import Verdict
+from train import run
+from train.players import Players
+from train.recipes import TRANSLATORS, TranslatorRecipe
+from train.record import Session, identity, recipe_changes, told
+
+SHOWN = 6  # faces of a grid
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """The flags of `python -m train.stargan`."""
+
+    data: str = field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
+    preset: str = field(default="fixed", metadata={"help": "fixed (ours) or published (the paper's)"})
+    teacher: str = field(
+        default="weights/teacher",
+        metadata={"help": "checkpoint of the classifier in the loss; never the judge"},
+    )
+    embedder: str = field(
+        default="weights/identity", metadata={"help": "checkpoint of the network that tells faces apart"}
+    )
+    examples: str = field(
+        default="weights/acgan",
+        metadata={"help": "generator whose faces the grids show; empty: test faces, for your eyes alone"},
+    )
+    emotions: str = field(default="", metadata={"help": "as happy,neutral,sad,surprise; empty: all seven"})
+    out: str = field(default="", metadata={"help": "folder of the run; empty: runs/stargan-PRESET"})
+    images: int = field(default=1_000_000, metadata={"help": "stop after this many images seen"})
+    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes; 0: no limit"})
+    resume: bool = field(default=False, metadata={"help": "go on from the run's last state"})
+    set: str = field(default="", metadata={"help": "changes to model and recipe, as 'width=48 batch=32'"})
+    seed: int = field(default=0, metadata={"help": "of weights, batches and augmentation"})
+    size: int = field(default=48, metadata={"help": "height and width of the images"})
+    channels: int = field(default=1, metadata={"help": "1 for grey, 3 for colour"})
+    cpu: bool = field(default=False, metadata={"help": "train on the CPU even where there is a GPU"})
+    precision: str = field(default="auto", metadata={"help": "auto, bf16 or fp32"})
+    save_minutes: float = field(default=5.0, metadata={"help": "minutes between saved states"})
+    keep: int = field(default=50_000, metadata={"help": "images between kept checkpoints"})
+
+    def __post_init__(self) -> None:
+        preset("stargan", self.preset)
+        if self.images < 1 or self.minutes < 0 or self.keep < 1 or self.save_minutes <= 0:
+            raise ValueError("--images, --keep and --save-minutes must be above 0, --minutes at least 0.")
+        if self.precision not in ("auto", "bf16", "fp32"):
+            raise ValueError(f"--precision is auto, bf16 or fp32; got {self.precision!r}.")
+        self.known()
+
+    def known(self) -> list[int]:
+        """Labels of the emotions that are learnt, rising.
+
+        Raises:
+            ValueError: an unknown name, or fewer than two.
+        """
+        names = self.emotions.split(",") if self.emotions else list(EMOTIONS)
+        labels = sorted({index(name) for name in names})
+        if len(labels) < 2:
+            raise ValueError(f"--emotions needs two names or more; got {self.emotions!r}.")
+        return labels
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files go."""
+        return Path(self.out or f"runs/stargan-{self.preset}")
+
+
+def helper(folder: str, kind: str, config: Any, device: torch.device) -> nn.Module:
+    """A frozen network that a loss asks.
+
+    Raises:
+        FileNotFoundError, ValueError: none there, of another kind or size, or the judge.
+    """
+    described, network = checkpoint.load(Path(folder))
+    found = preset(described.model, described.preset)
+    if found.kind != kind or described.preset == "judge":
+        raise ValueError(f"{folder} holds {described.model} {described.preset}: no {kind} for a loss.")
+    own = described.build_config()
+    if (own.image_size, own.channels) != (config.image_size, config.channels):
+        raise ValueError(
+            f"{folder} reads {own.channels} x {own.image_size}; faces here are"
+            f" {config.channels} x {config.image_size}."
+        )
+    return network.to(device).eval().requires_grad_(False)
+
+
+class Translation(Players):
+    """The translator and its critic: the gradients of one step of each."""
+
+    def __init__(
+        self,
+        preset_name: str,
+        config: Any,
+        recipe: TranslatorRecipe,
+        seed: int,
+        device: torch.device,
+        teacher: nn.Module | None = None,
+        embedder: nn.Module | None = None,
+    ) -> None:
+        super().__init__("stargan", preset_name, config, recipe, seed, device)
+        self.recipe, self.teacher, self.embedder = recipe, teacher, embedder
+
+    def read(self, images: Tensor, labels: Tensor) -> Tensor:
+        """What a face shows before it is changed, [B, 7]: the teacher's soft reading, else its label."""
+        if self.teacher is None:
+            return labels
+        with torch.no_grad(), self.autocast():
+            return torch.softmax(self.teacher(images).float(), dim=1)
+
+    def relight(self, images: Tensor) -> Tensor:
+        """Brightness and contrast, each face its own: photos are not lit as FER2013 is."""
+        light = self.recipe.light
+        if not light:
+            return images
+        shift, gain = torch.rand(2, len(images), 1, 1, 1, generator=self.rng).to(self.device) * 2 - 1
+        mean = images.mean(dim=(1, 2, 3), keepdim=True)
+        return (mean + (images - mean) * (1 + light * gain) + light * shift).clamp(-1, 1)
+
+    def ask(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """How far each face goes, [B], and what it should show there, [B, 7]."""
+        amount = torch.rand(2, len(source), generator=self.rng).to(self.device)
+        intensity = torch.where(amount[0] < self.recipe.partial, amount[1], torch.ones_like(amount[1]))
+        return intensity, torch.lerp(source, target, intensity[:, None])
+
+    def compare(self, real: Verdict, fake: Verdict) -> Tensor:
+        """The discriminator's loss."""
+        if self.recipe.loss == "relativistic":
+            return losses.relativistic(real.realness, fake.realness)
+        rule = losses.wasserstein if self.recipe.loss == "wasserstein" else losses.logistic
+        return rule(real.realness, True) + rule(fake.realness, False)
+
+    def discriminator_gradients(
+        self, real: Tensor, emotion: Tensor, source: Tensor, target: Tensor, *, penalise: bool
+    ) -> dict[str, Tensor]:
+        """On real faces [B, C, H, W] with their emotion, and on what becomes of them; returns the parts."""
+        recipe = self.recipe
+        self.discriminator.requires_grad_(True)
+        intensity, asked = self.ask(source, target)
+        with torch.no_grad(), self.autocast():
+            fake = self.generator(self.relight(real), source, target, intensity)
+        shown, fake = self.augment(real), self.augment(fake)
+        with self.autocast():
+            on_real, on_fake = self.discriminator(shown, emotion), self.discriminator(fake, asked)
+        assert on_real.emotion is not None
+        parts = {"d_loss": self.compare(on_real, on_fake)}
+        parts["d_margin"] = on_real.realness.mean() - on_fake.realness.mean()
+        parts["d_class"] = losses.soft_cross_entropy(on_real.emotion, emotion)
+        loss = parts["d_loss"] + recipe.class_weight * parts["d_class"]
+        if recipe.slope_weight:
+            share = torch.rand(len(real), 1, 1, 1, generator=self.rng).to(self.device)
+            between = torch.lerp(fake, shown, share).requires_grad_(True)
+            parts["d_slope"] = losses.slope_penalty(self.discriminator(between, emotion).realness, between)
+            loss = loss + recipe.slope_weight * parts["d_slope"]
+        if penalise:
+            leaf = shown.detach().requires_grad_(True)
+            parts["r1"] = losses.gradient_penalty(self.discriminator(leaf, emotion).realness, leaf)
+            loss = loss + recipe.gamma / 2 * recipe.penalty_every * parts["r1"]
+        loss.backward()
+        return parts
+
+    def generator_gradients(
+        self, real: Tensor, emotion: Tensor, source: Tensor, target: Tensor
+    ) -> dict[str, Tensor]:
+        """On faces [B, C, H, W] that show `source` and are to show `target`; returns the parts of the loss."""
+        recipe = self.recipe
+        self.discriminator.requires_grad_(False)
+        intensity, asked = self.ask(source, target)
+        whole, lit = torch.ones_like(intensity), self.relight(real)
+        with self.autocast():
+            fake, change = self.translate(lit, source, target, intensity)
+            on_fake = self.discriminator(self.augment(fake), asked)
+            back, _ = self.translate(fake, asked, source, whole)
+            on_real = None
+            if recipe.loss == "relativistic":
+                on_real = self.discriminator(self.augment(real), emotion)
+        parts = {"g_loss": self.fool(on_fake, on_real), "g_cycle": F.l1_loss(back, lit)}
+        assert on_fake.emotion is not None
+        parts["g_class"] = losses.soft_cross_entropy(on_fake.emotion, asked)
+        total = parts["g_loss"] + recipe.generator_class_weight * parts["g_class"]
+        total = total + recipe.cycle * parts["g_cycle"]
+        for name, weight, part in self.restraints(lit, emotion, source, fake, asked, change):
+            parts[name] = part
+            total = total + weight * part
+        total.backward()
+        return parts
+
+    def translate(
+        self, images: Tensor, source: Tensor, target: Tensor, intensity: Tensor
+    ) -> tuple[Tensor, stargan.Change | None]:
+        """The changed faces and, of ours, what was done to them."""
+        if not isinstance(self.generator, stargan.Generator):
+            return self.generator(images, source, target, intensity), None
+        change = self.generator.change(images, source, target, intensity)
+        return change.apply(images), change
+
+    def fool(self, fake: Verdict, real: Verdict | None) -> Tensor:
+        """The generator's adversarial loss."""
+        if real is not None:
+            return losses.relativistic(fake.realness, real.realness)
+        rule = losses.wasserstein if self.recipe.loss == "wasserstein" else losses.logistic
+        return rule(fake.realness, True)
+
+    def restraints(
+        self,
+        images: Tensor,
+        emotion: Tensor,
+        source: Tensor,
+        fake: Tensor,
+        asked: Tensor,
+        change: stargan.Change | None,
+    ) -> list[tuple[str, float, Tensor]]:
+        """What else is asked of a changed face: name, weight, part."""
+        recipe, found = self.recipe, []
+        with self.autocast():
+            if self.teacher is not None and recipe.teacher_weight:
+                read = self.teacher(fake).float()
+                found.append(("g_teacher", recipe.teacher_weight, losses.soft_cross_entropy(read, asked)))
+            if recipe.same:
+                same, _ = self.translate(images, source, emotion, torch.ones(len(images), device=self.device))
+                found.append(("g_same", recipe.same, self.unchanged(same, images, source, emotion)))
+            if self.embedder is not None and recipe.identity:
+                before, after = self.embedder(images), self.embedder(fake)
+                found.append(("g_identity", recipe.identity, 1 - (before * after).sum(dim=1).mean()))
+        if change is not None:
+            over = F.relu(change.mask.mean(dim=(1, 2, 3)) - recipe.budget).mean()
+            found.append(("g_mask", recipe.budget_weight, over))
+            found.append(("g_flow", recipe.smooth, losses.unevenness(change.flow * images.shape[-1])))
+        return found
+
+    @staticmethod
+    def unchanged(same: Tensor, images: Tensor, source: Tensor, emotion: Tensor) -> Tensor:
+        """Distance of faces asked to show their own emotion, by how much they are seen to show it already."""
+        agreement = (source * emotion).sum(dim=1)
+        return (agreement * (same - images).abs().mean(dim=(1, 2, 3))).mean()
+
+    def slow(self, progress: float) -> None:
+        """Sets the learning rate at a share of the planned images: from the second half on it falls to 0."""
+        factor = min(1.0, 2 * (1 - progress)) if self.recipe.decay else 1.0
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = self.recipe.learning_rate * max(factor, 0.0)
+
+
+def examples(config: TrainConfig, faces: data.Faces) -> tuple[Tensor, Tensor]:
+    """Faces of the grids, uint8 [N, C, H, W], and what they show, [N, 7]: drawn ones, else test faces.
+
+    Raises:
+        FileNotFoundError, ValueError: no generator there, or of another size.
+    """
+    if not config.examples:
+        test = faces.split("PublicTest")
+        return test.images[:SHOWN], one_hot(test.labels[:SHOWN])
+    described, network = checkpoint.load(Path(config.examples))
+    own = described.build_config()
+    if (own.image_size, own.channels) != (config.size, config.channels):
+        raise ValueError(
+            f"{config.examples} draws {own.channels} x {own.image_size}, faces here are"
+            f" {config.channels} x {config.size}: name another with --examples, or none with --examples ''."
+        )
+    rows = torch.eye(len(EMOTIONS))[[6, 3, 4, 0, 5, 6]]
+    with torch.inference_mode():
+        drawn = network(draw_noise(list(range(len(rows))), own.noise_dim), rows)
+    return to_pixels(drawn).clone(), rows
+
+
+def paint(game: Translation, faces: Tensor, rows: Tensor) -> Image.Image:
+    """A row for each face, uint8 [N, C, H, W]: itself, then all seven emotions."""
+    images, eye = to_model(faces).to(game.device), torch.eye(len(EMOTIONS), device=game.device)
+    source, drawn = game.read(images, rows.to(game.device)), []
+    with torch.no_grad():
+        for image, row in zip(images.split(1), source.split(1), strict=True):
+            seven = image.expand(len(EMOTIONS), -1, -1, -1)
+            whole = torch.ones(len(EMOTIONS), device=game.device)
+            drawn += [image, game.average(seven, row.expand(len(EMOTIONS), -1), eye, whole)]
+    return sheet(to_array(torch.cat(drawn)), columns=len(EMOTIONS) + 1)
+
+
+def prepare(
+    config: TrainConfig, device: torch.device, rank: int
+) -> tuple[Translation, data.Batches, tuple[Tensor, Tensor], dict[str, Any]]:
+    """The networks, the batches, the faces of the grids, and what makes the run itself.
+
+    Raises:
+        ValueError, FileNotFoundError: data, helpers or settings that do not fit, in a sentence.
+    """
+    faces = data.load(config.data, size=config.size, channels=config.channels)
+    faces = faces.subset(torch.isin(faces.labels, torch.tensor(config.known())))
+    training = faces.split("Training")
+    recipe = TRANSLATORS[config.preset]
+    if training.votes is None and recipe.conditions != "onehot":
+        recipe = replaced(recipe, conditions="onehot")
+    network, recipe = run.override(
+        config.set,
+        preset("stargan", config.preset).config(image_size=config.size, channels=config.channels),
+        recipe,
+    )
+    if recipe.conditions != "onehot" and len(config.known()) < len(EMOTIONS):
+        recipe = replaced(recipe, conditions="onehot")  # votes know all seven
+    teacher = helper(config.teacher, "classifier", network, device) if recipe.teacher_weight else None
+    embedder = helper(config.embedder, "embedder", network, device) if recipe.identity else None
+    game = Translation(config.preset, network, recipe, config.seed, device, teacher, embedder)
+    if config.precision != "auto":
+        game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
+    game.rng.manual_seed(config.seed + rank)
+    rows = data.conditions(training, recipe.conditions)
+    batches = data.Batches(
+        training.to(device), rows, recipe.batch, config.seed + rank, recipe.power, recipe.flip
+    )
+    own = identity("stargan", config.preset, network, recipe, faces.fingerprint)
+    return game, batches, examples(config, faces), own
+
+
+def train(config: TrainConfig, accelerator: Accelerator) -> str:
+    """Runs until images, minutes or a signal say stop, and says which; see Recorder for what it writes."""
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    game, batches, shown, own = prepare(config, accelerator.device, rank)
+    recipe, per_step, last = game.recipe, game.recipe.batch * processes, {}
+    if config.resume:
+        path = config.folder / run.STATE
+        tensors, facts = run.load_state(path)
+        last = recipe_changes(path, facts, own)
+        batches.load_state(tensors.pop("rng.batches"))
+        game.restore(tensors)
+        if rank:  # the state holds the random numbers of the first process
+            game.rng.manual_seed(config.seed + rank + last["seen"])
+            batches.load_state(torch.Generator().manual_seed(config.seed + rank + last["seen"]).get_state())
+    session = Session(
+        config,
+        own,
+        told(game.device, processes, game.dtype, config.seed),
+        last,
+        accelerator,
+        paint=lambda _: paint(game, *shown),
+        average=game.average,
+        state=lambda: game.state() | {"rng.batches": batches.state()},
+        public=bool(config.examples),
+    )
+    with session:
+        while session.going():
+            real, emotion = next(batches)
+            real = real.contiguous(memory_format=torch.channels_last)
+            source, target = game.read(real, emotion), batches.draw_emotion(recipe.batch)
+            game.slow(session.seen / config.images)
+            penalise = recipe.gamma > 0 and session.step % recipe.penalty_every == 0
+            session.add(game.discriminator_gradients(real, emotion, source, target, penalise=penalise))
+            game.update("discriminator", accelerator)
+            if (session.step + 1) % recipe.critics == 0:
+                session.add(game.generator_gradients(real, emotion, source, target))
+                game.update("generator", accelerator)
+                game.update_average(per_step * recipe.critics, session.seen + per_step)
+            session.advance(per_step)
+    return session.finish()
+
+
+def main() -> None:
+    """The command line."""
+    config = run.parse_args(TrainConfig, (__doc__ or "").splitlines()[0])
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+    accelerator = Accelerator(cpu=config.cpu)
+    try:
+        accelerator.print(train(config, accelerator))
+    except FloatingPointError as error:
+        run.fail(f"{error} The last good state is in {config.folder}: resume it, or lower the learning rate.")
+    except (OSError, ValueError) as error:
+        run.fail(f"Training stopped: {error}")
+    finally:
+        accelerator.end_training()
+
+
+if __name__ == "__main__":
+    main()
