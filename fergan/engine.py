@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
+from PIL import Image
 from torch import nn
 
-from fergan import checkpoint, emotions, hub
+from fergan import checkpoint, emotions, hub, saliency
+from fergan.faces import Face as Face
+from fergan.faces import crop, find_faces, whole_photo
 from fergan.images import Pixels, fit, from_array, to_array
 from fergan.models import preset
 from fergan.moments import LAST_SEED as LAST_SEED
@@ -23,6 +26,15 @@ JUDGE = "judge"
 UNABLE = {"generator": "draws no faces", "classifier": "reads no emotions"}
 MOST_FRAMES = 1200
 """Frames of one animation."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A face in a photo, and what a network gets to see of it."""
+
+    face: Face
+    pixels: Pixels
+    """Turned upright and cropped, uint8 [H, W] or [H, W, 3]."""
 
 
 @dataclass
@@ -161,6 +173,41 @@ class Engine:
         slot = self._slot(model, "generator")
         config = slot.checkpoint.build_config()
         return Drawer(self._network(slot), config.noise_dim, self.device), config
+
+    def find(self, photo: Image.Image, model: str = JUDGE, whole: bool = False) -> list[Found]:
+        """Photo, as fergan.images.from_photo reads it -> its faces, the biggest first, cropped as `model` takes them.
+
+        A small square picture is a face by itself (see fergan.faces); `whole` takes any photo for one face.
+
+        Raises:
+            ValueError: an unknown model.
+        """
+        config = self._slot(model).checkpoint.build_config()
+        seen = [whole_photo(photo)] if whole else find_faces(photo)
+        return [Found(face, crop(photo, face, config.image_size, config.channels)) for face in seen]
+
+    def explain(self, faces: Pixels, emotion: int | None = None, model: str = JUDGE) -> NDArray[np.float32]:
+        """Faces, uint8 [B, H, W] or [B, H, W, 3] -> where the network saw an emotion, float32 [B, H, W] in [0, 1].
+
+        `emotion` is a FER2013 label; None asks of each face for what `classify` finds likeliest. See
+        fergan.saliency.
+
+        Raises:
+            ValueError: what `classify` refuses, or no such emotion.
+        """
+        if emotion is not None and not 0 <= emotion < len(emotions.EMOTIONS):
+            raise ValueError(f"An emotion is a label from 0 to {len(emotions.EMOTIONS) - 1}; got {emotion}.")
+        likeliest = torch.from_numpy(self.classify(faces, model).argmax(axis=1))
+        labels = likeliest if emotion is None else torch.full_like(likeliest, emotion)
+        if len(faces) == 0:
+            return np.zeros(faces.shape[:3], np.float32)
+        slot = self._slot(model, "classifier")
+        network, config = self._network(slot), slot.checkpoint.build_config()
+        images = fit(from_array(faces).to(self.device), config.image_size, config.channels)
+        maps = saliency.layercam(network, images, labels.to(self.device))[:, None]
+        maps = nn.functional.interpolate(maps, faces.shape[1:3], mode="bilinear", antialias=True)[:, 0]
+        answer: NDArray[np.float32] = maps.cpu().numpy()
+        return answer
 
     def classify(self, faces: Pixels, model: str = JUDGE) -> NDArray[np.float32]:
         """Faces, uint8 [B, H, W] or [B, H, W, 3] -> probabilities of the seven emotions, float32 [B, 7].

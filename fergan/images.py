@@ -1,15 +1,19 @@
 """The only place where pixel ranges and layouts change."""
 
+from io import BytesIO
 from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, ImageOps, UnidentifiedImageError
 from torch import Tensor
 
 Pixels = NDArray[np.uint8]
 """Faces outside the models: uint8 [B, H, W], or [B, H, W, 3] in colour."""
+MOST_PIXELS = 64_000_000
+"""Of a photo: more are refused before they are unpacked (3 bytes each)."""
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # a phone's MPO is opened as JPEG; Pillow knows no MPO here
 
 
 def to_model(pixels: Tensor) -> Tensor:
@@ -80,3 +84,43 @@ def resize(picture: Image.Image, width: int) -> Image.Image:
     """The picture `width` pixels wide, in its own proportions, smoothly (bicubic)."""
     size = (width, round(picture.height * width / picture.width))
     return picture.resize(size, Image.Resampling.BICUBIC)
+
+
+def from_photo(content: bytes) -> Image.Image:
+    """A photo's file -> the picture upright, in 8 bits: mode L where it is grey, else RGB; what is clear is white.
+
+    JPEG, PNG, WebP, GIF (its first picture) and BMP, turned as their EXIF says, from any palette or depth.
+
+    Raises:
+        ValueError: not such a file, one cut short, or one of more than MOST_PIXELS.
+    """
+    if content[4:8] == b"ftyp":
+        raise ValueError("Photos in HEIC or AVIF cannot be read here; save this one as JPEG or PNG.")
+    try:
+        with Image.open(BytesIO(content), formats=_FORMATS) as opened:
+            width, height = opened.size
+            if width * height > MOST_PIXELS:
+                raise Image.DecompressionBombError
+            opened.load()
+            return _plain(ImageOps.exif_transpose(opened))
+    except UnidentifiedImageError as error:
+        raise ValueError(
+            "This file is not a picture that can be read: JPEG, PNG, WebP, GIF or BMP."
+        ) from error
+    except Image.DecompressionBombError as error:
+        most = MOST_PIXELS // 10**6
+        raise ValueError(f"This picture has more than {most} million pixels; scale it down first.") from error
+    except Exception as error:  # what decoders raise at harmed files has no common type
+        raise ValueError("This picture is harmed or cut short; save or send it once more.") from error
+
+
+def _plain(picture: Image.Image) -> Image.Image:
+    """A picture of any mode -> L or RGB, 8 bits."""
+    if picture.mode.startswith("I"):  # 16 bits, grey: Pillow itself would clip them at 255
+        return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
+    if picture.has_transparency_data:
+        grey = picture.mode in ("LA", "La", "L", "1")
+        clear = picture.convert("RGBA")
+        over = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
+        return over.convert("L" if grey else "RGB")
+    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")

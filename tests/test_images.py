@@ -1,8 +1,12 @@
+import io
+import zlib
+
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from fergan.images import enlarge, fit, from_array, sheet, to_array, to_model, to_pixels
+from fergan.images import enlarge, fit, from_array, from_photo, sheet, to_array, to_model, to_pixels
 
 
 def test_every_level_survives_the_round_trip():
@@ -61,3 +65,98 @@ def test_fit_turns_colour_to_grey_and_changes_the_size():
 def test_fit_leaves_what_fits():
     images = torch.rand(2, 1, 48, 48)
     assert torch.equal(fit(images, 48, 1), images)
+
+
+# --- photos ---
+
+
+def saved(picture, kind="PNG", **options):
+    file = io.BytesIO()
+    picture.save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+def test_photos_are_read(kind):
+    photo = from_photo(saved(Image.new("RGB", (30, 20), (200, 100, 50)), kind))
+    assert (photo.mode, photo.size) == ("RGB", (30, 20))
+    assert np.abs(np.asarray(photo, int) - (200, 100, 50)).max() < 12
+
+
+@pytest.mark.parametrize(("turn", "corner"), [(3, (19, 29)), (6, (29, 0)), (8, (0, 19)), (2, (19, 0))])
+def test_exif_turns_the_photo(turn, corner):
+    """The first pixel lies where the orientation says: below right, above right, below left; mirrored."""
+    picture = Image.new("L", (20, 30))
+    picture.putpixel((0, 0), 255)
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    photo = from_photo(saved(picture, exif=exif))
+    assert photo.getpixel(corner) == 255
+    assert np.asarray(photo).sum() == 255
+
+
+def test_what_is_clear_becomes_white():
+    picture = Image.new("RGBA", (2, 1), (10, 20, 30, 255))
+    picture.putpixel((1, 0), (10, 20, 30, 0))
+    assert np.asarray(from_photo(saved(picture))).tolist() == [[[10, 20, 30], [255, 255, 255]]]
+    grey = from_photo(saved(Image.merge("LA", (Image.new("L", (1, 1), 100), Image.new("L", (1, 1), 51)))))
+    assert (grey.mode, grey.getpixel((0, 0))) == ("L", 224)  # a fifth of 100, four fifths of 255
+    palette = picture.convert("P")
+    palette.info["transparency"] = palette.getpixel((0, 0))
+    assert from_photo(saved(palette, transparency=palette.getpixel((0, 0)))).getpixel((0, 0)) == (
+        255,
+        255,
+        255,
+    )
+
+
+def test_sixteen_bits_become_eight():
+    levels = np.array([[0, 257 * 100, 65535]], np.uint16)
+    photo = from_photo(saved(Image.fromarray(levels)))
+    assert photo.mode == "L"
+    assert np.asarray(photo).tolist() == [[0, 100, 255]]
+
+
+@pytest.mark.parametrize(("mode", "due"), [("1", "L"), ("L", "L"), ("P", "RGB"), ("RGB", "RGB")])
+def test_other_modes_become_these(mode, due):
+    assert from_photo(saved(Image.new(mode, (3, 3)))).mode == due
+
+
+def test_cmyk_becomes_rgb():
+    assert from_photo(saved(Image.new("CMYK", (8, 8)), "JPEG")).getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_twelve_megapixels_are_read():
+    assert from_photo(saved(Image.new("L", (4000, 3000)), "JPEG")).size == (4000, 3000)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "GIF", "BMP"])
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_photos_cut_short_get_a_sentence(kind, share):
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    content = saved(Image.fromarray(pixels), kind)
+    with pytest.raises(ValueError, match=r"^This (picture|file) .*\.$"):
+        from_photo(content[: int(len(content) * share)])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "not a picture that can be read"),
+        (b"hello", "not a picture that can be read"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not a picture that can be read"),
+        (b"\0\0\0\x18ftypheic", "HEIC or AVIF"),
+    ],
+)
+def test_what_is_no_photo_gets_a_sentence(content, words):
+    with pytest.raises(ValueError, match=words):
+        from_photo(content)
+
+
+@pytest.mark.parametrize("size", [(8001, 8000), (20000, 20000)])
+def test_bombs_are_refused_unopened(size):
+    bomb = saved(Image.new("1", (8, 8)))
+    header = bomb[12:16] + size[0].to_bytes(4, "big") + size[1].to_bytes(4, "big") + bomb[24:29]
+    content = bomb[:12] + header + zlib.crc32(header).to_bytes(4, "big") + bomb[33:]
+    with pytest.raises(ValueError, match="more than 64 million pixels"):
+        from_photo(content)

@@ -30,7 +30,8 @@ def browser():
     with sync_playwright() as playwright:
         try:
             found = playwright.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+                executable_path=CHROMIUM,
+                args=["--no-sandbox", "--disable-gpu", "--use-fake-device-for-media-stream"],
             )
         except Error as error:
             pytest.skip(f"no Chromium starts here: {error.message.splitlines()[0]}")
@@ -51,7 +52,7 @@ def visit(browser, address):
         page.on("request", lambda request: hosts.add(urllib.parse.urlsplit(request.url).netloc))
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(address + query)
-        page.wait_for_selector(".cell img[src]")
+        page.wait_for_selector(".cell img[src]", state="attached")  # hidden where a link opens another tab
         return page
 
     yield visit
