@@ -5,11 +5,6 @@ Scripts ask through the named endpoint /generate, which takes the queue and answ
 """
 
 import base64
-import binascii
-import functools
-import logging
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -20,6 +15,7 @@ from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
 from fergan.ui import models
+from fergan.ui.server import Answer, Verb, answering, received, sentence
 from fergan.ui.sheet import (
     LARGE,
     MOST,
@@ -28,17 +24,12 @@ from fergan.ui.sheet import (
     data_uri,
     face_file,
     face_files,
+    pictures,
     sheet_file,
     whole,
     zip_file,
 )
 from fergan.ui.theme import MAX_UPLOAD, script, static
-
-Answer = dict[str, Any]
-AT_ONCE = 2
-"""Requests of the page that draw at the same time: they pass by Gradio's queue and its limits."""
-
-_log = logging.getLogger(__name__)
 
 
 def build(engine: Engine) -> None:
@@ -49,9 +40,11 @@ def build(engine: Engine) -> None:
         FileNotFoundError: its weights are not there.
     """
     first = Sheet(models.default(engine.generators), "happy", seed=7)
+    judge = models.judge(engine)
     facts = {
         "emotions": EMOTIONS,
         "models": models.facts(engine),
+        "judge": models.judge_line(engine, judge) if judge else None,
         "most": MOST,
         "lastSeed": LAST_SEED,
         "large": LARGE,
@@ -61,8 +54,8 @@ def build(engine: Engine) -> None:
     }
     gr.HTML(
         html_template=static("generate.html"),
-        js_on_load=script("generate.js", "generate-controls.js"),
-        server_functions=_verbs(engine),
+        js_on_load=script("generate.js", "generate-judge.js", "generate-controls.js"),
+        server_functions=_verbs(engine, judge),
         apply_default_css=False,
         elem_id="generate-tab",
         facts=facts,
@@ -70,28 +63,16 @@ def build(engine: Engine) -> None:
     _endpoint(engine, first)
 
 
-def _verbs(engine: Engine) -> list[Callable[[Any], Answer]]:
-    """What the page may ask, as `await server.<name>(fields)`."""
-    gate = threading.BoundedSemaphore(AT_ONCE)
+def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
+    """What the page may ask, as `await server.<name>(fields)`; nobody reads faces where there is no judge."""
+    answers = answering()
+    aside = answering()  # a gate of its own: no face waits because others are being read
 
-    def answering(verb: Callable[[Any], Answer]) -> Callable[[Any], Answer]:
-        """An exception would reach the browser as nothing at all, so refusals are answers too."""
-
-        @functools.wraps(verb)
-        def answer(fields: Any) -> Answer:
-            try:
-                with gate:
-                    return verb(fields)
-            except Exception as error:
-                return {"error": _sentence(error)}
-
-        return answer
-
-    @answering
+    @answers
     def draw(fields: Any) -> Answer:
         return {"faces": [data_uri(face) for face in Sheet.parse(fields).draw(engine)]}
 
-    @answering
+    @answers
     def save(fields: Any) -> Answer:
         sheet, kind = Sheet.parse(fields), fields.get("kind")
         if kind == "sheet":
@@ -106,19 +87,16 @@ def _verbs(engine: Engine) -> list[Callable[[Any], Answer]]:
         content = base64.b64encode(file.content).decode()
         return {"name": file.name, "type": file.media_type, "content": content}
 
-    @answering
+    @answers
     def restore(fields: Any) -> Answer:
         return _settings(str(fields), engine)
 
-    return [draw, save, restore]
+    @aside
+    def read(fields: Any) -> Answer:
+        probabilities = engine.classify(pictures(fields), str(judge))
+        return {"probabilities": probabilities.astype(float).round(6).tolist()}
 
-
-def _sentence(error: Exception) -> str:
-    """What a person is told: a refusal in its own words; of a fault only that it is in the log."""
-    if isinstance(error, OSError | ValueError):
-        return str(error)
-    _log.error("A request failed.", exc_info=error)
-    return "Something went wrong on the server; its log says what."
+    return [draw, save, restore, read] if judge else [draw, save, restore]
 
 
 def _settings(encoded: str, engine: Engine) -> Answer:
@@ -127,13 +105,7 @@ def _settings(encoded: str, engine: Engine) -> Answer:
     Raises:
         ValueError: too large, not a picture, not one of ours, or one that no model here can draw again.
     """
-    if len(encoded) > MAX_UPLOAD * 4 / 3 + 4:
-        raise ValueError(f"This file is larger than {MAX_UPLOAD // 2**20} MB.")
-    try:
-        content = base64.b64decode(encoded, validate=True)
-    except binascii.Error as error:
-        raise ValueError("The file did not arrive whole.") from error
-    record = provenance.read(content)
+    record = provenance.read(received(encoded))
     if record.model not in engine.generators:
         raise ValueError(f"This picture was drawn by the model {record.model}, which is not here.")
     emotion = max(record.emotion, key=lambda name: record.emotion[name])
@@ -175,7 +147,7 @@ def _endpoint(engine: Engine, first: Sheet) -> None:
         try:
             return _written(face_files(engine, Sheet.parse(asked)), Path(files.GRADIO_CACHE))
         except Exception as error:
-            raise gr.Error(_sentence(error), print_exception=False) from error
+            raise gr.Error(sentence(error), print_exception=False) from error
 
     gr.Button(**hidden).click(generate, [model, emotion, count, seed], files, api_name="generate")
 

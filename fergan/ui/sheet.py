@@ -12,7 +12,8 @@ from PIL import Image
 
 from fergan import emotions, images, provenance
 from fergan.engine import LAST_SEED, Engine
-from fergan.images import Pixels
+from fergan.images import Pixels, from_photo
+from fergan.ui.server import received
 
 MOST = 64
 """Faces on one sheet, at most."""
@@ -115,6 +116,29 @@ def data_uri(face: Pixels) -> str:
     file = io.BytesIO()
     Image.fromarray(face).save(file, "PNG", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def pictures(uris: Any) -> Pixels:
+    """Faces as the page shows them (see data_uri) -> uint8 [B, H, W] or [B, H, W, 3].
+
+    What is on screen is read, rather than drawn anew: decoding 16 faces takes 1 ms, drawing them 100.
+
+    Raises:
+        ValueError: no list of 1 to MOST faces, a picture that cannot be read or is too large, or sizes that
+            differ.
+    """
+    if not isinstance(uris, list) or not 1 <= len(uris) <= MOST:
+        came = f"{len(uris)}" if isinstance(uris, list) else repr(uris)[:40]
+        raise ValueError(f"The judge reads 1 to {MOST} faces at once; got {came}.")
+    faces = []
+    for uri in uris:
+        face = from_photo(received(str(uri).partition(",")[2]))
+        if max(face.size) > LARGE:
+            raise ValueError(f"A face to read is at most {LARGE} pixels wide and high; got {face.size}.")
+        faces.append(np.asarray(face))
+    if len({face.shape for face in faces}) > 1:
+        raise ValueError("Faces that are read at once have one size, and are all grey or all in colour.")
+    return np.stack(faces)
 
 
 def face_file(engine: Engine, sheet: Sheet, seed: int, width: int | None = None) -> File:

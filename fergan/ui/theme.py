@@ -3,11 +3,14 @@
 Colours of the emotions live in static/fergan.css. Nothing here, nor in static/, asks another host for anything.
 """
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
+
+from fergan.emotions import EMOTIONS
 
 STATIC = Path(__file__).parent / "static"
 MAX_UPLOAD = 8 * 2**20
@@ -34,8 +37,9 @@ def static(name: str) -> str:
 
 
 def script(*names: str) -> str:
-    """What a tab's HTML runs when it mounts: the helpers that all tabs share, then its own files."""
-    return "".join(static(name) for name in ("fergan.js", *names))
+    """What a tab's HTML runs when it mounts: EMOTIONS, the helpers that all tabs share, then its own files."""
+    files = (static(name) for name in ("fergan.js", *names))
+    return f"const EMOTIONS = {json.dumps(EMOTIONS)};\n" + "".join(files)
 
 
 def paper() -> gr.themes.Base:

@@ -1,4 +1,5 @@
 // What every tab's script begins with. Each gr.HTML runs in a function of its own, so these are local names.
+// EMOTIONS, the seven names, comes from fergan/emotions.py by way of theme.py.
 
 /** Columns and the side of a square face, so that `count` faces with `label` pixels of text below fill a box best. */
 function fitGrid(count, width, height, {gap, label, smallest, largest = 480}) {
@@ -78,10 +79,50 @@ function isTyping(target) {
   return target.isContentEditable || target.matches?.('textarea, select, input:not([type=radio], [type=checkbox], [type=range], [type=file])');
 }
 
-/** Asks the server; always an object, with `error`, a sentence, where there is no answer. */
+/** Asks the server; always an object: `error` is a sentence where it refuses, with `lost` where no answer came. */
 async function askServer(verb, fields, seconds = 60) {
-  const late = new Promise((done) => setTimeout(done, seconds * 1000, {error: 'The server takes too long to answer. Try again.'}));
+  const late = new Promise((done) => setTimeout(done, seconds * 1000, {error: 'The server takes too long to answer. Try again.', lost: true}));
   const answer = await Promise.race([verb(fields), late]);
-  return answer ?? {error: 'The server does not answer. Check that it is running, then try again.'};
+  return answer ?? {error: 'The server does not answer. Check that it is running, then try again.', lost: true};
 }
 
+/** Probabilities that sum to 1 -> whole percents that sum to 100: the largest remainders are rounded up. */
+function percents(probabilities) {
+  const exact = probabilities.map((share) => share * 100);
+  const whole = exact.map(Math.floor);
+  const order = exact.map((_, place) => place).sort((one, other) => exact[other] % 1 - exact[one] % 1);
+  const short = 100 - whole.reduce((sum, part) => sum + part, 0);
+  order.slice(0, short).forEach((place) => { whole[place] += 1; });
+  return whole;
+}
+
+/** What a classifier reads: the strongest of the seven, and how sure it is in percent. */
+function reading(probabilities) {
+  const place = probabilities.indexOf(Math.max(...probabilities));
+  return {emotion: EMOTIONS[place], percent: percents(probabilities)[place]};
+}
+
+/**
+ * Fills an element (a `<ul class="bars">`) with a bar for each emotion. `probabilities` are seven in the order of
+ * EMOTIONS, or null while nobody has read the face: the bars are empty then, and as large. `asked`, an emotion's
+ * name, is marked. The bars stay the same elements, so that they glide from face to face.
+ */
+function fillBars(element, probabilities, {asked = null} = {}) {
+  if (element.children.length !== EMOTIONS.length) {
+    element.innerHTML = EMOTIONS.map((name) => `<li data-emotion="${name}">
+      <svg class="icon" aria-hidden="true"><use href="#icon-${name}"></use></svg>
+      <span class="word">${name}<svg class="icon mark" aria-hidden="true"><use href="#icon-asked"></use></svg><span class="unseen"></span></span>
+      <span class="track" aria-hidden="true"></span><span class="percent"></span></li>`).join('');
+  }
+  const whole = probabilities && percents(probabilities);
+  const first = probabilities && reading(probabilities).emotion;
+  EMOTIONS.forEach((name, place) => {
+    const row = element.children[place];
+    row.classList.toggle('asked', name === asked);
+    row.classList.toggle('first', name === first);
+    row.title = name === asked ? 'The emotion that was asked for' : '';
+    row.querySelector('.unseen').textContent = name === asked ? ', asked for' : '';
+    row.style.setProperty('--share', probabilities ? probabilities[place] : 0);
+    row.querySelector('.percent').textContent = probabilities ? `${whole[place]} %` : '';
+  });
+}

@@ -1,4 +1,4 @@
-// What a person can do on the tab Generate: it goes on where generate.js ends.
+// What a person can do on the tab Generate: it goes on where generate-judge.js ends.
 
 // --- one face, enlarged: with its neighbours, and the same person with the other emotions ---
 
@@ -14,12 +14,13 @@ function enlarge(seed) {
 function paintDialog() {
   const image = dialog.querySelector('.face-row .face');
   image.alt = `${state.emotion} face, seed ${state.face}, synthetic`;
-  show(image, faces.get(key(state.face)));
+  show(image, pictured(state.face));
   $('#enlarged-title').textContent = `Seed ${state.face}, ${state.emotion}, by ${title()}`;
   for (const mood of $$('.mood')) {
     mood.setAttribute('aria-pressed', mood.dataset.mood === state.emotion);
-    show(mood.firstElementChild, faces.get(key(state.face, mood.dataset.mood)));
+    show(mood.firstElementChild, pictured(state.face, mood.dataset.mood));
   }
+  paintJudge();
 }
 
 async function drawMoods() {
@@ -32,6 +33,7 @@ async function drawMoods() {
   }
   $('.failed-face').textContent = error ?? '';
   $('.failed-face').hidden = !error;
+  readSoon();
 }
 
 function step(by) {
@@ -68,6 +70,7 @@ element.addEventListener('change', ({target}) => {
   if (target === field.file && target.files.length) { restore(target.files[0]); target.value = ''; }
   if (target === field.pixels) { element.classList.toggle('pixels', target.checked); memory.set('pixels', target.checked); }
   if (target === field.shortcuts) memory.set('shortcuts', target.checked);
+  if (target === field.judge) { memory.set('judge', target.checked); paintJudge(); readSoon(); }
 });
 element.addEventListener('input', ({target}) => {
   if (target === field.count || target === field.variety) change({[target.dataset.field]: Number(target.value)});
@@ -86,6 +89,7 @@ const actions = {
   'new-seed': newSeed,
   'copy-link': async () => notify(await copyText(location.href) ? 'Link copied.' : `Copy this link: ${location.href}`),
   'use-seed': () => { const seed = state.face; dialog.close(); change({seed}); sheet.scrollTop = 0; },
+  'mix': handOver,
   'close': () => dialog.close(),
   'previous': () => step(-1),
   'next': () => step(1),
@@ -100,6 +104,15 @@ element.addEventListener('click', ({target}) => {
   else if (button.dataset.save) save(button);
   else actions[button.dataset.do]?.();
 });
+
+/** Opens the tab Mix with the enlarged face; it may not be there before, so it fetches the face itself. */
+function handOver() {
+  window.ferganFace = {model: state.model, emotion: state.emotion, seed: state.face, variety: state.variety};
+  dialog.close();
+  const tab = document.getElementById('mix-button');
+  tab.click();
+  tab.focus();
+}
 
 async function save(button) {
   if (button.ariaBusy === 'true') return;
@@ -220,6 +233,10 @@ function fromLink() {
 field.model.replaceChildren(...facts.models.map(({name, title}) => new Option(title, name)));
 field.pixels.checked = memory.get('pixels') === 'true';
 field.shortcuts.checked = memory.get('shortcuts') !== 'false';
+if (facts.judge) {
+  field.judge.checked = memory.get('judge') !== 'false';
+  $('.judge-line').textContent = $('.verdict p').title = facts.judge;
+}
 element.classList.toggle('pixels', field.pixels.checked);
 facts.faces.forEach((face, place) => remember(wrapped(state.seed + place), state.emotion, face));
 const enlarged = fromLink();

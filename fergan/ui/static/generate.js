@@ -11,7 +11,7 @@ const field = Object.fromEntries($$('[data-field]').map((input) => [input.datase
 const state = {...facts.first, variety: 100, face: null};
 const faces = new Map();
 
-// --- faces: one seed, one emotion, one model, one variety -> one picture, kept once drawn ---
+// --- faces: one seed, one emotion, one model, one variety -> {picture, judged}, kept once drawn and once read ---
 
 const wrapped = (seed) => ((seed % (facts.lastSeed + 1)) + facts.lastSeed + 1) % (facts.lastSeed + 1);
 const seeds = () => Array.from({length: state.count}, (_, step) => wrapped(state.seed + step));
@@ -19,9 +19,11 @@ const key = (seed, emotion = state.emotion) => `${seed} ${emotion} ${state.varie
 const title = () => facts.models.find((model) => model.name === state.model).title;
 const asked = (more) => ({model: state.model, emotion: state.emotion, seed: state.seed, count: state.count, truncation: state.variety / 100, ...more});
 
-function remember(seed, emotion, face) {
+const pictured = (seed, emotion) => faces.get(key(seed, emotion))?.picture;
+
+function remember(seed, emotion, picture) {
   if (faces.size >= REMEMBERED) faces.delete(faces.keys().next().value);
-  faces.set(key(seed, emotion), face);
+  faces.set(key(seed, emotion), {picture, judged: null});
 }
 
 /** Asks for faces that are not here yet: a sentence where that fails, else null. */
@@ -30,7 +32,7 @@ async function fetchFaces(seed, count, emotion) {
   const answer = await askServer(server.draw, asked({seed, count, emotion}));
   if (answer.error) return answer.error;
   if (model === state.model && variety === state.variety) {
-    answer.faces.forEach((face, step) => remember(wrapped(seed + step), emotion, face));
+    answer.faces.forEach((picture, step) => remember(wrapped(seed + step), emotion, picture));
   }
   return null;
 }
@@ -51,6 +53,7 @@ let ahead = null; // the emotion that the pointer is over: drawn before the clic
 /** Shows the settings as they are now. */
 function draw() {
   failed.hidden = true;
+  unjudged = null;
   paintControls(); // here alone: faces that arrive while somebody types must not undo the typing
   paint();
   publish();
@@ -74,13 +77,15 @@ async function work() {
     }
   } finally {
     working = false;
+    readSoon();
   }
 }
 
 function fail(sentence) {
   failed.querySelector('p').textContent = sentence;
   failed.hidden = false;
-  said.textContent = '';
+  for (const part of $$('.said, .hits b')) part.textContent = '';
+  $('.status').ariaBusy = 'false';
 }
 
 function say() {
@@ -92,10 +97,10 @@ function say() {
 
 // --- painting: whatever is here is shown at once, what is not keeps its place ---
 
-function show(image, face) {
-  image.closest('button, .face-row').classList.toggle('waiting', !face);
-  if (!face || image.getAttribute('src') === face) return;
-  image.src = face;
+function show(image, picture) {
+  image.closest('button, .face-row').classList.toggle('waiting', !picture);
+  if (!picture || image.getAttribute('src') === picture) return;
+  image.src = picture;
   if (!matchMedia('(prefers-reduced-motion: reduce)').matches) {
     image.animate([{opacity: 0.35}, {opacity: 1}], {duration: 160, easing: 'ease-out'});
   }
@@ -106,7 +111,7 @@ function newCell() {
   cell.type = 'button';
   cell.className = 'cell';
   cell.tabIndex = -1;
-  cell.innerHTML = '<img class="face" alt=""><span></span>';
+  cell.innerHTML = '<img class="face" alt=""><span class="other" hidden><svg class="icon" aria-hidden="true"><use></use></svg></span><span class="seed"></span>';
   return cell;
 }
 
@@ -119,13 +124,14 @@ function paint() {
     cell.dataset.seed = seed;
     cell.lastChild.textContent = seed;
     cell.setAttribute('aria-label', `Seed ${seed}, ${state.emotion}`);
-    show(cell.firstChild, faces.get(key(seed)));
+    show(cell.firstChild, pictured(seed));
   });
   sheet.setAttribute('aria-label', `${state.count} ${state.emotion} faces`);
   if (!sheet.querySelector('[tabindex="0"]')) sheet.firstChild.tabIndex = 0;
   fit();
   if (dialog.open) paintDialog();
   if (!missing(state.emotion)) say();
+  paintJudge();
 }
 
 function fit() {
