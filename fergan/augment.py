@@ -1,4 +1,4 @@
-"""Augmentation of grey or colour faces, on the device, one draw a face: for a GAN's loss, for a classifier."""
+"""Augmentation of grey or colour faces, on the device, one draw a face: for a GAN, a classifier, an embedder."""
 
 import torch
 from torch import Tensor
@@ -111,4 +111,56 @@ def mix_faces(
     return (
         each * images + (1 - each) * images[other],
         weight[:, None] * target + (1 - weight[:, None]) * target[other],
+    )
+
+
+PLACES = ((0.80, 0.5, 0.17, 0.27), (0.31, 0.5, 0.14, 0.38))
+"""Where an expression is in FER2013's framing, the mouth, then brows and eyes: ellipses as shares of the side,
+middle (down, right) and half axes (down, right)."""
+
+
+def lend_features(images: Tensor, generator: torch.Generator, chance: float) -> Tensor:
+    """Images [B, C, H, W] in [-1, 1] -> the same; a share `chance` gets another face's mouth, or brows and eyes.
+
+    Who is recognised in spite of it is recognised by what no expression changes. What is lent comes from a
+    random face of the batch (its own at times), brought to the same brightness, at a place and size that
+    differ by up to a fifth, and fades in at the rim. With `chance` 0 the images come back as they are.
+    """
+    if chance <= 0:
+        return images
+    draw = torch.rand(len(images), 5, generator=generator, device=generator.device).to(images.device)
+    other = torch.randperm(len(images), generator=generator, device=generator.device).to(images.device)
+    places = torch.tensor(PLACES, device=images.device)[(draw[:, 0] < 0.5).long()]
+    size = places[:, 2:] * (0.8 + 0.4 * draw[:, 1:2])
+    middle = places[:, :2] + 0.4 * (draw[:, 2:4] - 0.5) * size
+    down, across = (torch.linspace(0, 1, side, device=images.device) for side in images.shape[2:])
+    far = ((down - middle[:, :1]) / size[:, :1]).square()[:, :, None]
+    far = far + ((across - middle[:, 1:]) / size[:, 1:]).square()[:, None, :]
+    cover = (3 - 3 * far.sqrt()).clamp(0, 1) * (draw[:, 4] < chance)[
+        :, None, None
+    ]  # whole up to 2/3 of the way
+    cover = cover[:, None].to(images.dtype)
+    weight = cover.sum((2, 3), keepdim=True).clamp_min(1e-6)
+    lent = images[other]
+    lighter = ((images - lent).mean(1, keepdim=True) * cover).sum((2, 3), keepdim=True) / weight
+    return torch.lerp(images, (lent + lighter).clamp(-1, 1), cover)
+
+
+def bend_faces(images: Tensor, generator: torch.Generator, reach: float) -> Tensor:
+    """Images [B, C, H, W] in [-1, 1] -> the same, each bent by a smooth flow of its own, as muscles bend a face.
+
+    Points move right and down by up to `reach`, a share of the side, along a flow that is random on a 5x5
+    grid and bicubic between; one bilinear resampling. With `reach` 0 the images come back as they are.
+    """
+    if reach <= 0:
+        return images
+    draw = torch.rand(len(images), 2, 5, 5, generator=generator, device=generator.device).to(images.device)
+    flow = torch.nn.functional.interpolate(
+        2 * draw - 1, images.shape[2:], mode="bicubic", align_corners=True
+    ).clamp(-1, 1)
+    eye = torch.eye(2, 3, device=images.device)[None].expand(len(images), -1, -1)
+    places = torch.nn.functional.affine_grid(eye, list(images.shape), align_corners=False)
+    places = places + 2 * reach * flow.permute(0, 2, 3, 1)
+    return torch.nn.functional.grid_sample(
+        images, places, mode="bilinear", padding_mode="reflection", align_corners=False
     )

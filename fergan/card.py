@@ -11,6 +11,7 @@ TITLES = {
     "stylegan": "StyleGAN2 in small",
     "stargan": "StarGAN",
     "classifier": "Classifier of emotions",
+    "identity": "The same face or another",
 }
 DOES = {
     # model: the Hub's task, what it does, what the evolution shows; the first line is for all others
@@ -38,6 +39,8 @@ def write_card(checkpoint: Checkpoint) -> str:
     """The card's Markdown, with the metadata that the Hub reads in its head."""
     if checkpoint.model == "classifier":
         return _classifier_card(checkpoint)
+    if checkpoint.model == "identity":
+        return _identity_card(checkpoint)
     title = TITLES.get(checkpoint.model, checkpoint.model)
     task, does, caption = DOES.get(checkpoint.model, DOES[""])
     size = "x".join([str(checkpoint.config.get("image_size", 48))] * 2)
@@ -158,6 +161,64 @@ and demonstration alone.
 ## Source
 
 Goodfellow et al. 2013, Challenges in Representation Learning (FER2013); Barsoum et al. 2016 (FER+ votes).
+"""
+
+
+def _identity_card(checkpoint: Checkpoint) -> str:
+    """An embedder's card: what its numbers are for, how well it finds a face again, what it must not do."""
+    metrics, size = checkpoint.metrics, checkpoint.config.get("image_size", 48)
+    shown = {
+        "retrieval": ("faces whose other view is the nearest of all", ".1%"),
+        "same": ("mean cosine of two views of one face", ".3f"),
+        "different": ("mean cosine of different faces", ".3f"),
+        "auc": ("ROC AUC, views of one face against different faces", ".4f"),
+        "nearest_emotion": ("nearest other faces that show the same emotion", ".1%"),
+        "chance_emotion": ("any other faces that show the same emotion", ".1%"),
+    }
+    measured = "\n".join(
+        f"| {words} | {metrics[name]:{form}} |" for name, (words, form) in shown.items() if name in metrics
+    )
+    training = "\n".join(
+        f"| {name.replace('_', ' ')} | {value} |" for name, value in checkpoint.training.items()
+    )
+    return f"""---
+library_name: fergan
+pipeline_tag: image-feature-extraction
+license: other
+license_name: research-only
+tags: [faces, fer2013]
+---
+# {TITLES["identity"]}
+
+Gives a {size}x{size} face a row of {checkpoint.config.get("features", "?")} numbers; rows of one photo's views lie close. It never saw an emotion's
+label. It measures, and helps in training to keep, how much of a person is left when a face gets another
+expression. Trained on FER2013's Training split for {checkpoint.images_seen:,} images ({checkpoint.step:,} steps), two views of each: moved,
+bent, lit otherwise, partly hidden, or with another face's mouth or brows.
+
+## How well
+
+On {metrics.get("n", 0):,} faces of PublicTest and PrivateTest, none of them in Training, each once:
+
+| what | value |
+| --- | --- |
+{measured}
+
+## Training
+
+| what | value |
+| --- | --- |
+{training}
+| data fingerprint | {checkpoint.data} |
+
+## Use and limits
+
+A yardstick for drawn faces, not face recognition: it was shown no two photos of one person, knows likeness of
+photos, hair and light included, and must not be used to find or to check who somebody is. FER2013 came with no
+licence for its images, so these weights are for research and demonstration alone.
+
+## Source
+
+Chen et al. 2020, SimCLR (the loss); Goodfellow et al. 2013, Challenges in Representation Learning (FER2013).
 """
 
 

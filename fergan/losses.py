@@ -63,3 +63,14 @@ def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     The auxiliary loss L_C of Odena et al. 2017, eq. 3, for conditions that may be blends.
     """
     return -(target * F.log_softmax(logits, dim=1)).sum(dim=1).mean()
+
+
+def contrastive(a: Tensor, b: Tensor, temperature: float) -> Tensor:
+    """Unit rows [B, F] of two views, a[i] and b[i] of one face -> scalar; small where each finds its other.
+
+    NT-Xent (Chen et al. 2020, eq. 1), the mean over all 2 B rows: cross-entropy of a row's cosines with the
+    2 B - 1 others, over the temperature, where the other view of its face is the right answer.
+    """
+    rows = torch.cat([a, b])
+    cosines = (rows @ rows.T).fill_diagonal_(-torch.inf)  # no row is its own answer
+    return F.cross_entropy(cosines / temperature, torch.arange(len(rows), device=rows.device).roll(len(a)))

@@ -205,6 +205,40 @@ def expected_calibration_error(probabilities: Tensor, labels: Tensor, bins: int 
     return float(gaps.index_add(0, place, right - confidence).abs().sum() / len(labels))
 
 
+def verification(a: Tensor, b: Tensor) -> dict[str, float]:
+    """Unit rows [N, F] of two views, a[i] and b[i] of one face -> how well the two find each other.
+
+    `retrieval` is the share of b whose nearest row of a is its own; `same` and `different` are the mean
+    cosines of the N pairs and of the N (N - 1) others; `auc` is the chance that a pair of the first kind is
+    nearer than one of the second, ties by half: the area under the ROC curve (Fawcett 2006, section 7).
+
+    Raises:
+        ValueError: rows that do not match, are not finite, or fewer than two.
+    """
+    a, b = _pair(a, b)
+    if len(a) != len(b):
+        raise ValueError(f"Each face has two views; got {len(a)} and {len(b)} rows.")
+    a, b = a.float(), b.float()
+    numbers = torch.arange(len(a), device=a.device)
+    same = torch.cat([(x * y).sum(1) for x, y in zip(a.split(CHUNK), b.split(CHUNK), strict=True)])
+    ranked = same.sort().values
+    found, others, beaten = 0, 0.0, 0.0
+    for rows, own in zip(b.split(CHUNK), numbers.split(CHUNK), strict=True):
+        cosines = rows @ a.T
+        found += int((cosines.argmax(1) == own).sum())
+        different = cosines[numbers != own[:, None]]
+        others += float(different.double().sum())
+        below = torch.searchsorted(ranked, different) + torch.searchsorted(ranked, different, right=True)
+        beaten += float((2 * len(a) - below).double().sum()) / 2
+    pairs = len(a) * (len(a) - 1)
+    return {
+        "retrieval": found / len(a),
+        "same": float(same.double().mean()),
+        "different": others / pairs,
+        "auc": beaten / (pairs * len(a)),
+    }
+
+
 def _pair(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
     """Both as float64, or a refusal."""
     if x.ndim != 2 or y.ndim != 2 or x.shape[1] != y.shape[1]:

@@ -61,3 +61,26 @@ def test_unevenness_of_a_ramp():
     ramp = torch.arange(5.0).expand(2, 1, 4, 5) * 3
     assert float(losses.unevenness(ramp)) == 9
     assert float(losses.unevenness(torch.ones(1, 2, 4, 4))) == 0
+
+
+def test_contrastive_in_closed_form():
+    rows, t = torch.eye(3), 0.5  # each finds its other at cosine 1, and four others at 0
+    due = math.log(math.exp(1 / t) + 4) - 1 / t
+    assert float(losses.contrastive(rows, rows, t)) == pytest.approx(due)
+    same = torch.tensor([[1.0, 0.0]]).expand(4, 2)  # all alike: one of seven, at any temperature
+    assert float(losses.contrastive(same, same, 0.1)) == pytest.approx(math.log(7), rel=1e-5)
+    far = torch.eye(3)[[1, 2, 0]]  # each view is taken for another face's
+    due = math.log(math.exp(1 / t) + 4)
+    assert float(losses.contrastive(rows, far, t)) == pytest.approx(due)
+
+
+def test_contrastive_has_a_finite_gradient_and_no_order():
+    a, b = (torch.randn(5, 8, generator=torch.Generator().manual_seed(seed)) for seed in (0, 1))
+    a = torch.nn.functional.normalize(a, dim=1).requires_grad_(True)
+    b = torch.nn.functional.normalize(b, dim=1)
+    loss = losses.contrastive(a, b, 0.2)
+    loss.backward()
+    assert bool(torch.isfinite(a.grad).all())
+    assert torch.allclose(losses.contrastive(b, a, 0.2), loss)
+    mixed = torch.tensor([3, 0, 4, 1, 2])
+    assert torch.allclose(losses.contrastive(a[mixed], b[mixed], 0.2), loss)

@@ -152,3 +152,23 @@ def test_every_metric_can_be_shown():
     assert {metric.better for metric in metrics.METRICS.values()} <= {"lower", "higher", "one", ""}
     assert metrics.METRICS["accuracy"].show(0.7314) == "73.1%"
     assert metrics.METRICS["n"].show(7178) == "7,178"
+
+
+def test_verification_in_closed_form():
+    rows = torch.eye(4)
+    assert metrics.verification(rows, rows) == {"retrieval": 1, "same": 1, "different": 0, "auc": 1}
+    swapped = rows[[1, 0, 2, 3]]  # two of four find each other's face
+    found = metrics.verification(rows, swapped)
+    assert (found["retrieval"], found["same"]) == (0.5, 0.5)
+    assert found["different"] == pytest.approx(2 / 12)
+    # pairs: 1, 1, 0, 0; others: two of 1, ten of 0
+    assert found["auc"] == pytest.approx((2 * (10 + 2 / 2) + 2 * 10 / 2) / (4 * 12))
+    with pytest.raises(ValueError, match="Each face has two views; got 4 and 3 rows"):
+        metrics.verification(rows, rows[:3])
+
+
+def test_verification_over_chunks_is_that_of_the_whole(monkeypatch):
+    a, b = (torch.nn.functional.normalize(torch.randn(50, 8), dim=1) for _ in range(2))
+    whole = metrics.verification(a, a + b)
+    monkeypatch.setattr(metrics, "CHUNK", 7)
+    assert metrics.verification(a, a + b) == pytest.approx(whole)

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, replace
 
 from fergan.data import CONDITIONS
+from train import run
 
 
 @dataclass(frozen=True)
@@ -54,11 +55,8 @@ class ClassifierRecipe:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
 
     def rate(self, progress: float) -> float:
-        """The learning rate at a share of the run, in [0, 1]: a warm-up of 2 %, then a cosine to 0.
-
-        Loshchilov & Hutter 2017, eq. 5, without restarts.
-        """
-        return self.learning_rate * min(1.0, progress / 0.02) * (1 + math.cos(math.pi * progress)) / 2
+        """The learning rate at a share of the run, in [0, 1]: see run.cosine."""
+        return run.cosine(self.learning_rate, progress)
 
 
 class EarlyStopping:

@@ -67,19 +67,17 @@ def hold_out(parts: Parts, fold: Tensor, number: int) -> Parts:
     )
 
 
-class Schedule:
-    """Which rows a step takes, and at what rate: the step alone decides, so a resumed run goes on exactly.
+class Shuffle:
+    """Which rows a step takes: the step alone decides, so a resumed run goes on exactly.
 
     An epoch is every face once, in an order of its own, but for those that do not fill a batch.
     """
 
-    def __init__(self, recipe: ClassifierRecipe, faces: int, seed: int) -> None:
-        self.recipe, self.faces, self.seed = recipe, faces, seed
-        self.batch = min(recipe.batch, faces)
+    def __init__(self, faces: int, batch: int, seed: int) -> None:
+        self.faces, self.seed = faces, seed
+        self.batch = min(batch, faces)
         self.per_epoch = faces // self.batch
         """Steps in an epoch."""
-        self.planned = recipe.epochs * self.per_epoch * self.batch
-        """Images in all epochs."""
         self._epoch, self._order = -1, torch.empty(0)
 
     def rows(self, step: int) -> Tensor:
@@ -89,6 +87,16 @@ class Schedule:
             shuffle = torch.Generator().manual_seed(self.seed * 1_000_003 + epoch)
             self._epoch, self._order = epoch, torch.randperm(self.faces, generator=shuffle)
         return self._order[place * self.batch : (place + 1) * self.batch]
+
+
+class Schedule(Shuffle):
+    """A classifier's steps: their rows, and at what rate they learn."""
+
+    def __init__(self, recipe: ClassifierRecipe, faces: int, seed: int) -> None:
+        super().__init__(faces, recipe.batch, seed)
+        self.recipe = recipe
+        self.planned = recipe.epochs * self.per_epoch * self.batch
+        """Images in all epochs."""
 
     def rate(self, step: int) -> float:
         """The learning rate of a step."""

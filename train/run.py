@@ -112,6 +112,14 @@ def fast_precision(device: torch.device) -> torch.dtype:
     return torch.bfloat16 if fast else torch.float32
 
 
+def cosine(rate: float, progress: float) -> float:
+    """The learning rate at a share of the run, in [0, 1]: a warm-up of 2 % to `rate`, then a cosine to 0.
+
+    Loshchilov & Hutter 2017, eq. 5, without restarts.
+    """
+    return rate * min(1.0, progress / 0.02) * (1 + math.cos(math.pi * progress)) / 2
+
+
 class Stopper:
     """Says when to stop: images seen, minutes since it was made, or a signal, whichever comes first."""
 

@@ -5,14 +5,14 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fergan.models import acgan, cgan, classifier, stargan, stylegan
+from fergan.models import acgan, cgan, classifier, identity, stargan, stylegan
 
 
 class Preset(NamedTuple):
     """One trainable system: its frozen config and the networks built from it."""
 
-    kind: Literal["generator", "translator", "classifier"]
-    """Which of DESIGN's three forwards the network answers."""
+    kind: Literal["generator", "translator", "classifier", "embedder"]
+    """Which forward the network answers: one of DESIGN's three, or images -> unit rows, for training alone."""
     config: type[Any]
     network: type[nn.Module]
     """What a checkpoint holds."""
@@ -50,6 +50,9 @@ MODELS: dict[str, dict[str, Preset]] = {
         "m3": Preset("classifier", classifier.M3Config, classifier.Baseline),
         "m4": Preset("classifier", classifier.M4Config, classifier.Baseline),
         "m5": Preset("classifier", classifier.M5Config, classifier.Baseline),
+    },
+    "identity": {
+        "simclr": Preset("embedder", identity.Config, identity.Embedder),
     },
 }
 
