@@ -45,6 +45,17 @@ METRICS: dict[str, Metric] = {
         "copying", "distance to the nearest training face; 1: as far as unseen real faces are", "one", ".2f"
     ),
     "copying_pixels": Metric("copying, pixels", "the same, pixel by pixel", "one", ".2f"),
+    "target_read": Metric(
+        "target read", "translated faces in which the judge reads what was asked", "higher", ".1%"
+    ),
+    "identity": Metric(
+        "identity", "likeness to the face before, as a share of its likeness to itself", "higher", ".1%"
+    ),
+    "rising": Metric(
+        "rising", "how steadily the emotion grows with the intensity (rank correlation)", "higher", ".3f"
+    ),
+    "exact": Metric("exact at 0", "faces that intensity 0 leaves as they are, bit for bit", "higher", ".0%"),
+    "changed": Metric("changed", "mean change of a pixel, of 255 levels", "", ".1f"),
     "cas": Metric(
         "CAS", "accuracy on real faces of a classifier that learnt from drawn ones alone", "higher", ".1%"
     ),
@@ -181,6 +192,28 @@ def confusion(predicted: Tensor, labels: Tensor, classes: int = 7) -> Tensor:
     """
     _same_length(predicted, labels)
     return (labels * classes + predicted).bincount(minlength=classes**2).view(classes, classes)
+
+
+def rank_correlation(x: Tensor, y: Tensor) -> Tensor:
+    """x, y [N, K] -> Spearman's correlation of each row, float64 [N]; values that are equal share their mean rank.
+
+    A row without any variation has no ranks to compare: 0.
+
+    Raises:
+        ValueError: rows that do not match, or of fewer than two values.
+    """
+    if x.shape != y.shape or x.ndim != 2 or x.shape[1] < 2:
+        raise ValueError(f"Rows of two values or more are due, alike; got {list(x.shape)}, {list(y.shape)}.")
+    a, b = (_ranks(rows) for rows in (x, y))
+    a, b = a - a.mean(1, keepdim=True), b - b.mean(1, keepdim=True)
+    norm = (a.square().sum(1) * b.square().sum(1)).sqrt()
+    return torch.where(norm > 0, (a * b).sum(1) / norm.clamp_min(1e-12), 0.0)
+
+
+def _ranks(rows: Tensor) -> Tensor:
+    """Rows [N, K] -> for each value how many are smaller, and half of those equal to it."""
+    each, other = rows.double()[:, :, None], rows.double()[:, None, :]
+    return (other < each).double().sum(2) + (other == each).double().sum(2) / 2
 
 
 def precision_recall_per_class(counts: Tensor) -> tuple[Tensor, Tensor]:

@@ -172,3 +172,23 @@ def test_verification_over_chunks_is_that_of_the_whole(monkeypatch):
     whole = metrics.verification(a, a + b)
     monkeypatch.setattr(metrics, "CHUNK", 7)
     assert metrics.verification(a, a + b) == pytest.approx(whole)
+
+
+def test_rank_correlation_in_closed_form():
+    steps = torch.arange(5.0).expand(4, 5)
+    rows = torch.tensor(
+        [
+            [0.0, 0.1, 0.4, 0.5, 9.0],  # rises
+            [5.0, 4.0, 3.0, 2.0, 1.0],  # falls
+            [1.0, 1.0, 1.0, 1.0, 1.0],  # stays
+            [2.0, 1.0, 3.0, 4.0, 5.0],  # one pair swapped: 1 - 6 * 2 / (5 * 24)
+        ]
+    )
+    assert metrics.rank_correlation(steps, rows).tolist() == pytest.approx([1, -1, 0, 0.9])
+    tied = metrics.rank_correlation(torch.tensor([[0.0, 1, 2]]), torch.tensor([[0.0, 0, 1]]))
+    assert float(tied) == pytest.approx(3**0.5 / 2)  # ranks 0, 1, 2 against 0.5, 0.5, 2
+
+
+def test_rank_correlation_refuses():
+    with pytest.raises(ValueError, match="Rows of two values or more"):
+        metrics.rank_correlation(torch.zeros(2, 1), torch.zeros(2, 1))

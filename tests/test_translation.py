@@ -1,0 +1,97 @@
+"""train.translation on small drawn faces: known translators give known numbers."""
+
+import dataclasses
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from fergan import checkpoint
+from fergan.checkpoint import Checkpoint
+from fergan.models import MODELS
+from tests import factory
+from train import translation
+from train.translation import TranslationConfig
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory):
+    """Drawn faces, and networks that have learnt nothing."""
+    folder = tmp_path_factory.mktemp("house")
+    os.environ["FERGAN_CACHE"] = str(folder / "cache")
+    factory.write_packed(folder / "faces", factory.draw_faces(105))
+    torch.manual_seed(0)
+    for name, model, preset, changes in (
+        ("judge", "classifier", "judge", {"width": 4, "stem_stride": 2}),
+        ("teacher", "classifier", "teacher", {"width": 4}),
+        ("identity", "identity", "simclr", {"width": 8}),
+        ("stargan", "stargan", "fixed", {"width": 8, "blocks": 1}),
+        ("published", "stargan", "published", {"width": 4, "blocks": 1}),
+        ("cgan", "cgan", "fixed", {"width": 8}),
+    ):
+        found = MODELS[model][preset]
+        config = found.config(**changes)
+        described = Checkpoint(model, preset, dataclasses.asdict(config))
+        checkpoint.save(folder / name, described, found.network(config).state_dict())
+    yield folder
+    del os.environ["FERGAN_CACHE"]
+
+
+def config(house, *names, **changes):
+    options = {"judge": "judge", "teacher": "teacher", "yardstick": "identity"} | changes
+    folders = {key: str(house / value) if value else "" for key, value in options.items()}
+    words = tuple(str(house / name) for name in names)
+    return TranslationConfig(words, str(house / "faces"), n=20, cpu=True, **folders)
+
+
+def test_a_translator_that_changes_nothing_is_told(house):
+    """Ours before training: the face itself, whatever is asked."""
+    found = translation.Bench(config(house, "stargan")).model(house / "stargan")
+    assert found["exact"] == 1
+    assert found["changed"] < 0.5
+    assert found["identity"] > 1  # liker to itself than another view of it is
+    assert found["rising"] == pytest.approx(0, abs=0.3)
+    assert sum(map(sum, found["confusion"])) == 120  # 20 faces, six emotions each
+    described = checkpoint.describe(house / "stargan")
+    assert described.metrics["target_read"] == pytest.approx(found["target_read"])
+    assert (house / "stargan" / "confusion.png").is_file()
+    assert "target read" in (house / "stargan" / "README.md").read_text()
+
+
+def test_a_translator_that_draws_something_else_is_told(house):
+    found = translation.Bench(config(house, "published")).model(house / "published")
+    assert found["exact"] == 1
+    assert found["changed"] > 10
+    assert found["identity"] < 0.9
+
+
+def test_the_tables_name_the_command(house):
+    text = translation.evaluate(dataclasses.replace(config(house, "stargan", teacher=""), write=False))
+    assert "| translator | N | FID" in text
+    assert "| happy |" in text
+    assert "--n 20 --cpu`" in text
+
+
+def test_what_cannot_be_measured_is_refused(house):
+    with pytest.raises(ValueError, match="is no translator"):
+        translation.Bench(config(house, "cgan")).model(house / "cgan")
+    with pytest.raises(ValueError, match="judge holds a network of the kind classifier; embedder is due"):
+        translation.Bench(config(house, "stargan", yardstick="judge"))
+    with pytest.raises(ValueError, match="Name a checkpoint folder"):
+        TranslationConfig()
+
+
+def test_the_command_line_refuses_in_a_sentence(house):
+    command = [sys.executable, "-m", "train.translation", str(house / "stargan"), "--data", "/nowhere"]
+    for flag in ("judge", "teacher", "yardstick"):
+        command += [f"--{flag}", str(house / ("identity" if flag == "yardstick" else flag))]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "Nothing was measured: /nowhere does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
