@@ -75,7 +75,7 @@ def ask(page, http):
 
 def test_the_endpoints_are_these(client):
     found = client.view_api(return_format="dict", print_info=False)
-    assert set(found["named_endpoints"]) == {"/generate"}
+    assert set(found["named_endpoints"]) == {"/generate", "/mix", "/animate", "/recognise", "/models"}
     assert not found["unnamed_endpoints"]
     parameters = found["named_endpoints"]["/generate"]["parameters"]
     assert [parameter["parameter_name"] for parameter in parameters] == ["model", "emotion", "count", "seed"]

@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 from fergan.engine import Engine
-from fergan.ui import generate
+from fergan.ui import gallery, generate, mix, recognise
 
 TABS: dict[str, Callable[[Engine], None]] = {
     "Generate": generate.build,
+    "Mix": mix.build,
+    "Recognise": recognise.build,
+    "Models": gallery.build,
 }
 """What fills each tab, by its title, in the order shown."""

@@ -14,7 +14,16 @@ from fergan.engine import Engine
 from tests.browser.conftest import CHROMIUM
 
 SIZES = {"wide": (1440, 900), "middle": (1024, 768), "phone": (360, 740)}
-STATES = {"sheet": "", "face": "?face=9", "many": "?count=64&emotion=surprise"}
+STATES = {
+    # name: the query that leads there, and what must be on the page before it is worth a picture
+    "sheet": ("", "document.querySelector('.said')?.textContent"),
+    "face": ("?face=9", "document.querySelector('.enlarged[open] .bars b')"),
+    "many": ("?count=64&emotion=surprise", "document.querySelector('.said')?.textContent"),
+    "mix": ("?tab=mix&happy=0.6&surprise=0.4&seed=9", "document.querySelector('.mix img[src]')"),
+    "stage": ("?view=stage&seed=9", "document.querySelector('.mix img[src]')"),
+    "recognise": ("?tab=recognise", "document.querySelectorAll('.recognise img[src]').length > 3"),
+    "models": ("?tab=models", "document.querySelectorAll('.gallery img[src]').length > 55"),
+}
 
 
 def main(out: Path, sources: list[str]) -> None:
@@ -24,7 +33,7 @@ def main(out: Path, sources: list[str]) -> None:
     address = app.serve(page, "127.0.0.1")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        for state, query in STATES.items():
+        for state, (query, ready) in STATES.items():
             for size, (width, height) in SIZES.items():
                 for theme in ("light", "dark"):
                     context = browser.new_context(
@@ -32,8 +41,8 @@ def main(out: Path, sources: list[str]) -> None:
                     )
                     view = context.new_page()
                     view.goto(address + query)
-                    view.wait_for_function("document.querySelector('.said')?.textContent")
-                    view.wait_for_timeout(500)  # fades end
+                    view.wait_for_function(ready)
+                    view.wait_for_timeout(700)  # fades end
                     view.screenshot(path=out / f"{state}-{size}-{theme}.png")
                     context.close()
         browser.close()

@@ -1,5 +1,12 @@
 // The address bar says which tab is open: opens the tab of a link, and tells the tabs when another is opened.
-const wanted = new URLSearchParams(location.search).get('tab');
+// The stage is a view of the tab Mix: its link opens that tab, behind a dark page until the stage is there.
+const link = new URL(location.href);
+if (link.searchParams.get('view') === 'stage') {
+  link.searchParams.set('tab', 'mix');
+  history.replaceState(history.state, '', link);
+  document.documentElement.classList.add('on-stage');
+}
+const wanted = link.searchParams.get('tab');
 
 function enter({target}) {
   if (!target.id.endsWith('-button')) return;

@@ -1,0 +1,216 @@
+// What a person can do on the tab Mix: it goes on where mix-stage.js ends.
+
+const shown = () => element.isConnected && element.offsetParent !== null;
+const newSeed = () => Math.floor(Math.random() * 1e6); // six digits: short enough to say aloud
+
+// --- changes ---
+
+let chosen = [facts.first.emotion]; // emotions taken alone, the last one first
+
+function choose(emotion) {
+  chosen = [emotion, ...chosen.filter((name) => name !== emotion)];
+  endTour();
+  change({weights: pure(emotion)});
+}
+
+/** Half and half of the two strongest; where one stands alone, of it and the one chosen before. */
+function half() {
+  const all = shares(state.weights);
+  const order = facts.emotions.filter((_, place) => all[place] > 0).sort((one, other) => all[facts.emotions.indexOf(other)] - all[facts.emotions.indexOf(one)]);
+  const other = order[1] ?? [...chosen, 'surprise', 'happy'].find((name) => name !== order[0]);
+  change({weights: {...none, [order[0]]: 50, [other]: 50}});
+}
+
+element.addEventListener('input', ({target}) => {
+  if (target.dataset.weight) change({weights: {...state.weights, [target.dataset.weight]: Number(target.value)}}, {live: true});
+  if (target === field.typical) change({typical: Number(target.value)}, {live: true});
+  if (target === field.position) seek(Number(target.value));
+  if (target === field.seconds) leaveFilm();
+});
+
+element.addEventListener('change', ({target}) => {
+  if (target === field.model) change({model: target.value});
+  if (target === field.seed || target === field.coarse) changeSeed(target);
+  if (target === field.loop) leaveFilm();
+  if (target === field.file && target.files.length) { restore(target.files[0]); target.value = ''; }
+  if (target === field.pixels) { element.classList.toggle('pixels', target.checked); memory.set('pixels', target.checked); }
+  if (target === field.shortcuts) memory.set('shortcuts', target.checked);
+});
+
+function changeSeed(input) {
+  const name = input.dataset.field;
+  if (name === 'coarse' && input.value === '' && input.validity.valid) return change({coarse: null});
+  const seed = Number(input.value);
+  if (input.value !== '' && Number.isInteger(seed) && seed >= 0 && seed <= facts.lastSeed) return change({[name]: seed});
+  notify(`A seed is a whole number from 0 to ${facts.lastSeed}.`);
+  input.value = state[name] ?? '';
+}
+
+const actions = {
+  'retry': () => work(),
+  'half': half,
+  'reset': () => change({weights: {...none}}),
+  'new-seed': () => change({seed: newSeed()}),
+  'new-coarse': () => change({coarse: newSeed()}),
+  'no-coarse': () => change({coarse: null}),
+  'copy-link': async () => { publish(); notify(await copyText(location.href) ? 'Link copied.' : `Copy this link: ${location.href}`); },
+  'stage': () => openStage(),
+  'leave': () => show.close(),
+  'add-moment': addMoment,
+  'play': play,
+  'stop': () => busy?.(),
+  'export': exportFilm,
+  'forget': () => { past.length = 0; memory.set('mix.past', '[]'); paintPast(); },
+  'dismiss': () => notify(''),
+};
+
+element.addEventListener('click', ({target}) => {
+  const button = target.closest('button');
+  if (!button) return;
+  const {dataset} = button;
+  if (dataset.pure) choose(dataset.pure);
+  else if (dataset.part) change({weights: small.part(Number(dataset.part)).weights}, {part: true});
+  else if (dataset.moment || dataset.past) take(shownBy(button));
+  else if (dataset.move) moveMoment(Number(dataset.place), Number(dataset.move));
+  else if (dataset.remove) removeMoment(Number(dataset.remove));
+  else if (dataset.save) save(button);
+  else actions[dataset.do]?.();
+});
+
+/** All the settings of another face. */
+function take({model, seed, weights, typical, coarse}) {
+  return change({model, seed, weights: {...none, ...weights}, typical: typical ?? 0, coarse: coarse ?? null});
+}
+
+async function save(button) {
+  if (button.ariaBusy === 'true') return;
+  button.ariaBusy = 'true';
+  const answer = await askServer(server.save, {model: state.model, moment: moment(), kind: button.dataset.save});
+  button.ariaBusy = 'false';
+  if (answer.error) return notify(answer.error);
+  saveFile(answer);
+  notify(`Saved ${answer.name}.`);
+}
+
+let forgetting;
+function notify(sentence) {
+  const notice = $('.notice');
+  (show.open ? show : element.firstElementChild).append(notice); // a modal dialog hides what is outside it
+  notice.querySelector('p').textContent = sentence;
+  notice.hidden = !sentence;
+  clearTimeout(forgetting);
+  forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
+}
+
+// --- keys anywhere on the tab ---
+
+document.addEventListener('keydown', (event) => {
+  if (!shown() || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
+  if (!field.shortcuts.checked || event.repeat) return;
+  const emotion = /^[1-9]$/.test(event.key) ? facts.emotions[event.key - 1] : null;
+  if (emotion) choose(emotion);
+  ({h: half, n: actions['new-seed'], m: show.open ? null : addMoment})[event.key.toLowerCase()]?.();
+});
+
+// --- settings from a file, by drop or by button, and from the tab Generate ---
+
+async function restore(file) {
+  if (file.size > facts.maxUpload) return notify(`${file.name} is larger than ${facts.maxUpload >> 20} MB.`);
+  const answer = await askServer(server.restore, await readFile(file).catch(() => ''));
+  if (answer.error) return notify(`${file.name}: ${answer.error}`);
+  const found = answer.moments.map(settled);
+  if (found.length > 1) moments.splice(0, moments.length, ...found);
+  take({model: answer.model, ...found[0]});
+  paintMoments();
+  notify(`Restored. ${answer.said} ${answer.note}`.trim());
+}
+
+let depth = 0;
+const carriesFile = (event) => shown() && event.dataTransfer?.types.includes('Files');
+const dropping = (by) => { depth = by && depth + by; $('.dropping').hidden = depth <= 0; };
+document.addEventListener('dragenter', (event) => { if (carriesFile(event)) dropping(1); });
+document.addEventListener('dragleave', (event) => { if (carriesFile(event)) dropping(-1); });
+document.addEventListener('dragover', (event) => { if (carriesFile(event)) event.preventDefault(); });
+document.addEventListener('drop', (event) => {
+  if (!carriesFile(event)) return;
+  event.preventDefault();
+  dropping(0);
+  if (event.dataTransfer.files.length) restore(event.dataTransfer.files[0]);
+});
+
+/** A face that another tab handed over (see generate-controls.js): {model, seed, emotion, variety}. */
+function takeHanded() {
+  const handed = window.ferganFace;
+  delete window.ferganFace;
+  if (!handed || !isOurs()) return;
+  chosen = [handed.emotion, ...chosen];
+  take({model: handed.model, seed: handed.seed, weights: pure(handed.emotion), typical: 100 - handed.variety});
+}
+
+// --- the address bar ---
+
+const isOurs = () => new URLSearchParams(location.search).get('tab') === 'mix';
+
+function publish() {
+  if (!isOurs()) return;
+  const weights = facts.emotions.map((name) => [name, Math.round(state.weights[name] * 1e4) / 1e6 || null]);
+  const zero = weights.every(([, weight]) => weight === null);
+  writeLink({
+    tab: 'mix', model: state.model, seed: state.seed, ...Object.fromEntries(weights), ...(zero ? {neutral: 0} : {}),
+    typical: state.typical || null, shape: canMix() ? state.coarse : null,
+    view: show.open ? 'stage' : null, autoplay: show.open && touring ? 1 : null,
+  });
+}
+
+/** Settings of the link that opened the page; what is wrong in it is left out, and told. */
+function fromLink() {
+  const query = new URLSearchParams(isOurs() ? location.search : '');
+  const wrong = [];
+  const take = (name, accept) => {
+    if (!query.has(name)) return undefined;
+    const value = accept(query.get(name));
+    if (value === undefined) wrong.push(name);
+    return value;
+  };
+  const oneOf = (all) => (text) => all.find((name) => name === text);
+  const whole = (most) => (text) => (/^\d+$/.test(text) && text <= most ? Number(text) : undefined);
+  const weight = (text) => (/^\d*\.?\d+$/.test(text) && text <= 1 ? Math.round(text * 1e6) / 1e4 : undefined);
+  const weights = facts.emotions.filter((name) => query.has(name)).map((name) => [name, take(name, weight)]);
+  const emotion = take('emotion', oneOf(facts.emotions)); // the tab Generate's, where one comes from there
+  const found = {
+    model: take('model', oneOf(facts.models.map((model) => model.name))),
+    seed: take('seed', whole(facts.lastSeed)),
+    typical: take('typical', whole(100)),
+    coarse: take('shape', whole(facts.lastSeed)),
+    weights: weights.length ? {...none, ...Object.fromEntries(weights.filter(([, value]) => value !== undefined))} : emotion && pure(emotion),
+  };
+  Object.assign(state, Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)));
+  base = {...state.weights};
+  if (wrong.length) notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is shown.`);
+  return query;
+}
+
+// --- nothing was drawn before this tab was opened ---
+
+field.model.replaceChildren(...facts.models.map(({name, title}) => new Option(title, name)));
+field.seconds.value = 1.6;
+field.pixels.checked = memory.get('pixels') === 'true';
+field.shortcuts.checked = memory.get('shortcuts') !== 'false';
+element.classList.toggle('pixels', field.pixels.checked);
+if (facts.judge) {
+  $('.judge-line').textContent = facts.judge;
+  fillBars($('.mix-judge .bars'), null);
+}
+const query = fromLink();
+paintMoments();
+paintControls();
+takeHanded();
+work();
+if (query.get('view') === 'stage') openStage(query.get('autoplay') === '1');
+$('.mix-history').addEventListener('toggle', paintPast);
+addEventListener('fergan-tab', () => {
+  if (!isOurs()) return leaveFilm();
+  takeHanded();
+  publish(); // the address bar is ours again when the tab is
+  settle();
+});

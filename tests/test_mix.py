@@ -1,0 +1,449 @@
+"""The tab Mix without a browser: what may be asked, what is drawn, films and their files, the endpoints."""
+
+import base64
+import dataclasses
+import io
+import math
+import re
+import shutil
+import time
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+from starlette.testclient import TestClient
+
+import app
+from fergan import checkpoint, provenance
+from fergan.emotions import EMOTIONS
+from fergan.engine import LAST_SEED, Engine, Moment
+from fergan.models import MODELS
+from fergan.ui import blend, jobs, mix, models
+from fergan.ui.sheet import File
+
+HALF = {"emotion": {"happy": 0.5, "sad": 0.5}, "seed": 7}
+SAD = {"emotion": {"sad": 1}, "seed": 9, "truncation": 0.5}
+MOMENTS = [HALF, SAD]
+
+
+@pytest.fixture(scope="session")
+def styled_weights(weights, tmp_path_factory):
+    """The shared tiny models, and a stylegan whose faces are noise of their own."""
+    folder = tmp_path_factory.mktemp("styled")
+    for source in weights.iterdir():
+        shutil.copytree(source, folder / source.name)
+    torch.manual_seed(1)
+    preset = MODELS["stylegan"]["fixed"]
+    config = preset.config(width=8)
+    generator = preset.network(config)
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    described = checkpoint.Checkpoint("stylegan", "fixed", dataclasses.asdict(config), images_seen=1000)
+    checkpoint.save(folder / "stylegan", described, generator.state_dict())
+    return folder
+
+
+@pytest.fixture(scope="module")
+def styled(styled_weights):
+    return Engine([styled_weights], device="cpu")
+
+
+@pytest.fixture(scope="module")
+def page(styled):
+    return app.build_app(styled)
+
+
+@pytest.fixture(scope="module")
+def http(page):
+    with TestClient(gr.routes.App.create_app(page)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def client(styled, tmp_path_factory):
+    page = app.build_app(styled)
+    address = app.serve(page, "127.0.0.1")
+    yield Client(address, verbose=False, download_files=str(tmp_path_factory.mktemp("got")))
+    page.close(verbose=False)
+
+
+@pytest.fixture
+def ask(page, http):
+    """Asks as the page does: `ask("draw", fields)`."""
+    [component] = [
+        found["id"] for found in page.config["components"] if found["props"].get("elem_id") == "mix-tab"
+    ]
+
+    def ask(verb, fields):
+        body = {"data": fields, "component_id": component, "fn_name": verb, "session_hash": "test"}
+        answer = http.post("/gradio_api/component_server/", json=body)
+        assert answer.status_code == 200
+        return answer.json()
+
+    return ask
+
+
+def opened(uri):
+    return np.array(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
+
+
+# --- moments ---
+
+
+def test_a_moment_is_read_from_its_fields():
+    found = blend.parse({**HALF, "truncation": 0.25, "coarse_seed": 3})
+    assert found == Moment((0, 0, 0, 1, 1, 0, 0), 7, 0.25, 3)
+    assert blend.parse({"emotion": {" Happy ": 2}, "seed": 7.0}) == Moment((0, 0, 0, 1, 0, 0, 0), 7)
+
+
+@pytest.mark.parametrize("emotion", [{}, {"happy": 0}, dict.fromkeys(EMOTIONS, 0)])
+def test_nothing_asked_for_is_neutral(emotion):
+    assert blend.parse({"emotion": emotion, "seed": 0}).emotion == (0, 0, 0, 0, 0, 0, 1)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (None, "A moment is an emotion (weights by name) and a seed; got None."),
+        ({"seed": 1}, "A moment is an emotion (weights by name) and a seed; got {'seed': 1}."),
+        ({**HALF, "emotion": [1, 0, 0, 0, 0, 0, 0]}, "A moment is an emotion (weights by name)"),
+        ({**HALF, "emotion": {"joy": 1}}, "Unknown emotion 'joy'"),
+        ({**HALF, "emotion": {"happy": "1"}}, "The weight of happy is a number; got '1'."),
+        ({**HALF, "emotion": {"happy": True}}, "The weight of happy is a number; got True."),
+        ({**HALF, "emotion": {"happy": math.nan}}, "The weight of happy is a number; got nan."),
+        ({**HALF, "emotion": {"happy": -1}}, "at least 0"),
+        ({"emotion": {"sad": 1}}, "A seed is a whole number; got None."),
+        ({**HALF, "seed": 1.5}, "A seed is a whole number; got 1.5."),
+        ({**HALF, "seed": LAST_SEED + 1}, "A seed is a whole number from 0 to 4294967295"),
+        ({**HALF, "truncation": None}, "Truncation is a number; got None."),
+        ({**HALF, "truncation": 1.1}, "Truncation runs from 0 to 1; got 1.1."),
+        ({**HALF, "coarse_seed": "a"}, "The seed of pose and shape is a whole number; got 'a'."),
+        ({**HALF, "coarse_seed": -1}, "A seed is a whole number from 0 to"),
+    ],
+)
+def test_a_moment_that_makes_no_sense_gets_a_sentence(fields, sentence):
+    with pytest.raises(ValueError, match=re.escape(sentence)):
+        blend.parse(fields)
+
+
+def test_emotions_lie_apart_on_the_wheel_and_neutral_in_its_centre():
+    places = {name: complex(*place) for name, place in blend.PLACES.items()}
+    assert tuple(places) == EMOTIONS
+    assert places.pop("neutral") == 0
+    assert places["happy"].real > 0 > places["sad"].real
+    assert places["fear"].imag > 0 > places["sad"].imag
+    angles = sorted(math.degrees(math.atan2(place.imag, place.real)) % 360 for place in places.values())
+    gaps = np.diff([*angles, angles[0] + 360])
+    assert min(gaps) > 25  # else a finger cannot tell them apart
+    assert max(gaps) < 180  # else the centre is outside
+
+
+# --- what the page asks ---
+
+
+def test_faces_are_the_engines(ask, styled):
+    shaped = {**HALF, "coarse_seed": 3}
+    for model, moments in (("acgan", MOMENTS), ("stylegan", [HALF, SAD, shaped])):
+        answer = ask("draw", {"model": model, "moments": moments})
+        for uri, moment in zip(answer["faces"], moments, strict=True):
+            row = [[moment["emotion"].get(name, 0) for name in EMOTIONS]]
+            coarse = [moment["coarse_seed"]] if "coarse_seed" in moment else None
+            face = styled.generate(model, row, [moment["seed"]], moment.get("truncation", 1), coarse)[0]
+            assert np.array_equal(opened(uri), face)
+
+
+def test_the_shape_of_another_face_changes_a_face(ask):
+    faces = ask("draw", {"model": "stylegan", "moments": [HALF, {**HALF, "coarse_seed": 3}]})["faces"]
+    assert faces[0] != faces[1]
+    refused = ask("draw", {"model": "acgan", "moments": [{**HALF, "coarse_seed": 3}]})
+    assert "no styles" in refused["error"]
+
+
+@pytest.mark.parametrize("verb", ["draw", "save", "strip", "film"])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        None,
+        [],
+        {},
+        {"model": "nope", "moments": MOMENTS, "moment": HALF, "steps": 4, "kind": "face"},
+        {"model": "acgan", "moments": "x", "moment": "x"},
+        {"model": "acgan", "moments": [], "moment": {}},
+        {"model": "acgan", "moments": [HALF] * (blend.MOST + 1), "moment": None},
+    ],
+)
+def test_requests_that_make_no_sense_get_a_sentence(ask, verb, fields):
+    answer = ask(verb, fields)
+    assert list(answer) == ["error"]
+    assert answer["error"].endswith(".")
+    assert "went wrong" not in answer["error"]
+
+
+def test_a_strip_holds_the_way_from_a_moment_to_the_next(ask, styled):
+    strip = opened(ask("strip", {"model": "stylegan", "moments": MOMENTS, "steps": 4})["strip"])
+    assert strip.shape == (48, 5 * 48)
+    start, end = (opened(uri) for uri in ask("draw", {"model": "stylegan", "moments": MOMENTS})["faces"])
+    assert np.array_equal(strip[:, :48], start)
+    assert np.array_equal(strip[:, -48:], end)
+    frames = list(styled.animate("stylegan", [blend.parse(moment) for moment in MOMENTS], 4))
+    assert np.array_equal(strip[:, 96:144], frames[2])
+    assert not np.array_equal(strip[:, 96:144], start)
+    for wrong in (0, 126, None):
+        assert "error" in ask("strip", {"model": "stylegan", "moments": MOMENTS, "steps": wrong})
+
+
+@pytest.mark.parametrize(("kind", "width", "name"), [("face", 48, ""), ("large", 512, "_512px")])
+def test_a_face_is_saved_and_brings_its_settings_back(ask, kind, width, name):
+    moment = {"emotion": {"happy": 2, "sad": 1}, "seed": 7, "truncation": 0.5, "coarse_seed": 4}
+    answer = ask("save", {"model": "stylegan", "moment": moment, "kind": kind})
+    assert answer["name"] == f"happy67-sad33_stylegan_seed000007{name}.png"
+    content = base64.b64decode(answer["content"])
+    assert Image.open(io.BytesIO(content)).size == (width, width)
+    assert provenance.read(content).emotion == {"happy": 0.666667, "sad": 0.333333}
+    found = ask("restore", answer["content"])
+    assert found["moments"] == [{**moment, "emotion": {"happy": 0.666667, "sad": 0.333333}}]
+    assert (found["model"], found["note"]) == ("stylegan", "")
+    before, after = (
+        ask("draw", {"model": "stylegan", "moments": [told]})["faces"]
+        for told in (moment, found["moments"][0])
+    )
+    assert before == after
+
+
+@pytest.mark.parametrize(
+    ("record", "words"),
+    [
+        (provenance.Record("elsewhere", {"happy": 1.0}, 3), "elsewhere, which is not here"),
+        (provenance.Record("acgan", {"joy": 1.0}, 3), "Unknown emotion 'joy'"),
+        (provenance.Record("acgan", {"sad": 1.0}, 3, coarse_seed=2), "cannot take the shape"),
+    ],
+)
+def test_pictures_that_nobody_here_can_draw_get_a_sentence(ask, record, words):
+    content = provenance.png(Image.new("L", (4, 4)), record)
+    assert words in ask("restore", base64.b64encode(content).decode())["error"]
+
+
+def test_a_sheet_brings_its_first_face(ask):
+    content = provenance.png(Image.new("L", (4, 4)), provenance.Record("acgan", {"sad": 1.0}, 3, count=5))
+    found = ask("restore", base64.b64encode(content).decode())
+    assert [moment["seed"] for moment in found["moments"]] == [3]
+    assert "first face" in found["note"]
+
+
+def test_nobody_reads_faces_where_there_is_no_judge(weights, styled):
+    for engine, reads in ((styled, True), (Engine([weights / "acgan"], device="cpu"), False)):
+        page = app.build_app(engine)
+        [tab] = [block for block in page.blocks.values() if block.elem_id == "mix-tab"]
+        assert (tab.props["facts"]["judge"] is not None) == reads
+        assert tab.props["facts"]["mixers"] == (["stylegan"] if reads else [])
+        assert ("read" in [verb.__name__ for verb in mix._verbs(engine, models.judge(engine))]) == reads
+
+
+def test_the_judge_reads_a_face(ask, styled):
+    [uri] = ask("draw", {"model": "acgan", "moments": [HALF]})["faces"]
+    found = ask("read", [uri])["probabilities"]
+    assert np.allclose(found, styled.classify(opened(uri)[None]), atol=1e-5)
+
+
+def test_nothing_is_drawn_before_the_tab_is_opened(styled, monkeypatch):
+    def drawn(*_, **__):
+        raise AssertionError("a face was drawn")
+
+    monkeypatch.setattr(Engine, "generate", drawn)
+    with gr.Blocks():
+        mix.build(styled)
+
+
+# --- films ---
+
+
+def awaited(ask, job):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        answer = ask("progress", job)
+        if "of" not in answer:
+            return answer
+        assert 0 <= answer["done"] <= answer["of"] == 20
+        time.sleep(0.05)
+    raise AssertionError("the film was not made within a minute")
+
+
+def test_a_film_is_made_aside_and_brings_its_moments_back(ask):
+    asked = {"model": "stylegan", "moments": MOMENTS, "seconds": 0.4, "loop": True, "width": 256}
+    answer = awaited(ask, ask("film", {**asked, "kind": "webp"})["job"])
+    assert answer["name"] == "film_happy50-sad50_stylegan_seed000007_2moments.webp"
+    assert answer["type"] == "image/webp"
+    with Image.open(io.BytesIO(base64.b64decode(answer["content"]))) as film:
+        assert (film.n_frames, film.size) == (20, (256, 256))
+    found = ask("restore", answer["content"])
+    assert [moment["seed"] for moment in found["moments"]] == [7, 9]
+    assert [moment["truncation"] for moment in found["moments"]] == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"kind": "avi"}, "An animation is one of gif, webp, mp4; got 'avi'."),
+        ({"width": 1024}, "An animation is 256 to 512 pixels wide; got 1024."),
+        ({"seconds": 0.1}, "it takes 0.4 to 5.0 seconds; got 0.1."),
+        ({"seconds": "1"}, "The time from one moment to the next is a number; got '1'."),
+        ({"moments": [HALF]}, "This takes a list of 2 to 24 moments; got 1."),
+        ({"moments": [HALF] * 20, "seconds": 5, "kind": "mp4"}, "An animation has at most 1200 frames"),
+        ({"moments": [HALF] * 8, "seconds": 2, "width": 512}, "would be too large a file; choose WebP"),
+        ({"model": "nope"}, "There is no model 'nope'"),
+    ],
+)
+def test_a_film_that_cannot_be_made_is_refused_at_once(ask, wrong, sentence):
+    asked = {
+        "model": "acgan",
+        "moments": MOMENTS,
+        "seconds": 1,
+        "loop": True,
+        "kind": "gif",
+        "width": 256,
+    }
+    assert sentence in ask("film", asked | wrong)["error"]
+
+
+@pytest.mark.parametrize("loop", [True, False])
+def test_a_film_knows_how_many_frames_it_has(loop, styled):
+    film = blend.Film("acgan", (blend.parse(HALF), blend.parse(SAD)), 0.4, loop, "webp", 256)
+    told = []
+    film.file(styled, told.append)
+    assert told == list(range(1, film.frames + 1))
+
+
+def slow(told):
+    for step in range(1, 2000):
+        told(step)
+        time.sleep(0.005)
+    return File("late", "x", b"")
+
+
+def ended(job, seconds=5.0):
+    deadline = time.monotonic() + seconds
+    while job.runs and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not job.runs
+
+
+def test_a_stopped_job_ends_and_too_many_are_refused():
+    works = jobs.Jobs()
+    names = [works.start(slow, 2000) for _ in range(jobs.AT_ONCE)]
+    with pytest.raises(ValueError, match="2 films are being made just now"):
+        works.start(slow, 2000)
+    running = [works.ask(name) for name in names]
+    assert all(job.runs for job in running)
+    for name in names:
+        works.stop(name)
+    assert all(ended(job) for job in running)
+    assert [job.error for job in running] == ["Stopped."] * 2
+    assert works.start(slow, 2000) not in names
+    works.stop("nobody's")
+
+
+def test_a_job_that_nobody_asks_about_ends_and_is_forgotten(monkeypatch):
+    works = jobs.Jobs()
+    name = works.start(slow, 2000)
+    job = works.ask(name)
+    monkeypatch.setattr(jobs, "PATIENCE", 0.05)
+    assert ended(job)
+    works.stop(works.start(slow, 2000))
+    with pytest.raises(ValueError, match="not being made any more"):
+        works.ask(name)
+
+
+def test_a_fault_in_a_job_is_told_in_a_sentence_and_once(caplog):
+    def broken(told):
+        raise RuntimeError("secret path")
+
+    works = jobs.Jobs()
+    name = works.start(broken, 1)
+    time.sleep(0.1)
+    assert works.ask(name).error == "Something went wrong on the server; its log says what."
+    assert "secret path" in caplog.text
+    with pytest.raises(ValueError, match="not being made any more"):
+        works.ask(name)
+
+
+# --- the named endpoints ---
+
+
+def test_mix_is_named_typed_and_documented(client, http):
+    found = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/mix"]
+    names = [parameter["parameter_name"] for parameter in found["parameters"]]
+    assert names == [*EMOTIONS, "seed", "model", "truncation"]
+    defaults = [parameter["parameter_default"] for parameter in found["parameters"]]
+    assert defaults == [0, 0, 0, 0, 0, 0, 0, 0, "stylegan", 1]
+    types = [parameter["python_type"]["type"] for parameter in found["parameters"]]
+    assert types == ["float"] * 7 + ["int", "str", "float"]
+    said = http.get("/gradio_api/info").json()["named_endpoints"]["/mix"]["description"]
+    assert "all at 0 is neutral" in said
+
+
+def test_mix_draws_the_engines_face(client, styled):
+    path = Path(client.predict(happy=1, sad=3, seed=5, model="cgan", truncation=0.5, api_name="/mix"))
+    assert path.name == "happy25-sad75_cgan_seed000005.png"
+    face = styled.generate("cgan", [[0, 0, 0, 1, 3, 0, 0]], [5], 0.5)[0]
+    assert np.array_equal(np.asarray(Image.open(path)), face)
+    record = provenance.read(path)
+    assert (record.emotion, record.seed, record.truncation) == ({"happy": 0.25, "sad": 0.75}, 5, 0.5)
+    neutral = np.asarray(Image.open(client.predict(seed=5, model="cgan", api_name="/mix")))
+    assert np.array_equal(neutral, styled.generate("cgan", [[0, 0, 0, 0, 0, 0, 1]], [5])[0])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"model": "judge"}, "The model judge draws no faces"),
+        ({"happy": -1}, "at least 0"),
+        ({"seed": -1}, "A seed is a whole number from 0 to 4294967295; got -1."),
+        ({"truncation": 2}, "Truncation runs from 0 to 1; got 2"),
+    ],
+)
+def test_mix_refuses_in_a_sentence(client, wrong, sentence):
+    with pytest.raises(AppError, match=re.escape(sentence)):
+        client.predict(**wrong, api_name="/mix")
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "mp4"])
+def test_animate_writes_every_kind(client, kind):
+    path = Path(
+        client.predict(
+            moments=[HALF, {**SAD, "coarse_seed": 3}], kind=kind, width=256, seconds=0.4, api_name="/animate"
+        )
+    )
+    record = provenance.read(path)
+    assert record.model == "stylegan"
+    assert [moment.coarse_seed for moment in record.moments] == [None, 3]
+
+
+def test_animate_is_named_typed_and_documented(client, http):
+    found = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/animate"]
+    names = [parameter["parameter_name"] for parameter in found["parameters"]]
+    assert names == ["moments", "kind", "width", "seconds", "model", "loop"]
+    defaults = [parameter.get("parameter_default") for parameter in found["parameters"]]
+    assert defaults[1:] == ["gif", 384, 1.5, "stylegan", True]
+    said = http.get("/gradio_api/info").json()["named_endpoints"]["/animate"]["description"]
+    assert "from moment to moment" in said
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"moments": [HALF]}, "This takes a list of 2 to 24 moments; got 1."),
+        ({"moments": {"a": 1}}, "This takes a list of 2 to 24 moments"),
+        ({"moments": [HALF, {"emotion": {"joy": 1}, "seed": 1}]}, "Unknown emotion 'joy'"),
+        ({"kind": "mov"}, "An animation is one of gif, webp, mp4; got 'mov'."),
+        ({"seconds": 60}, "it takes 0.4 to 5.0 seconds; got 60.0."),
+    ],
+)
+def test_animate_refuses_in_a_sentence(client, wrong, sentence):
+    with pytest.raises(AppError, match=re.escape(sentence)):
+        client.predict(**{"moments": MOMENTS} | wrong, api_name="/animate")
