@@ -17,7 +17,7 @@ SIZES = {"wide": (1440, 900), "middle": (1024, 768), "phone": (360, 740)}
 STATES = {
     # name: the query that leads there, and what must be on the page before it is worth a picture
     "sheet": ("", "document.querySelector('.said')?.textContent"),
-    "face": ("?face=9", "document.querySelector('.enlarged[open] .bars b')"),
+    "face": ("?face=9", "document.querySelector('.enlarged[open] .bars .first')"),
     "many": ("?count=64&emotion=surprise", "document.querySelector('.said')?.textContent"),
     "mix": ("?tab=mix&happy=0.6&surprise=0.4&seed=9", "document.querySelector('.mix img[src]')"),
     "stage": ("?view=stage&seed=9", "document.querySelector('.mix img[src]')"),
