@@ -8,6 +8,7 @@ from fergan.metrics import METRICS
 TITLES = {
     "cgan": "Conditional GAN",
     "acgan": "AC-GAN",
+    "dcgan": "DCGAN, a network for each emotion",
     "stylegan": "StyleGAN2 in small",
     "stargan": "StarGAN",
     "classifier": "Classifier of emotions",

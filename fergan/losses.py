@@ -5,14 +5,14 @@ import torch.nn.functional as F
 from torch import Tensor
 
 
-def logistic(logits: Tensor, real: bool, smoothing: float = 0.0) -> Tensor:
-    """Binary cross-entropy of logits [B] with "all real" or "all fake" (Goodfellow et al. 2014, eq. 1).
+def logistic(logits: Tensor, real: bool, noise: Tensor | None = None) -> Tensor:
+    """Binary cross-entropy of logits, any shape, with "all real" or "all fake" (Goodfellow et al. 2014, eq. 1).
 
     For the generator it is called with fakes and `real=True`: the non-saturating form (section 3 there).
-    `smoothing` moves the target of real ones from 1 to 1 - smoothing (Salimans et al. 2016, section 3.4).
+    `noise`, of the same shape, is taken off the targets 1 and 0, as the student project's DCGANs do.
     """
-    target = torch.full_like(logits, 1.0 - smoothing if real else 0.0)
-    return F.binary_cross_entropy_with_logits(logits, target)
+    target = torch.full_like(logits, 1.0 if real else 0.0)
+    return F.binary_cross_entropy_with_logits(logits, target if noise is None else target - noise)
 
 
 def relativistic(better: Tensor, worse: Tensor) -> Tensor:

@@ -23,6 +23,7 @@ from train.recipes import RECIPES, Recipe
 ROOT = Path(__file__).resolve().parents[1]
 EACH = list(RECIPES)
 SMALL = {"fixed": "width=8 discriminator_width=8 noise_dim=8 batch=8", "published": "noise_dim=8 batch=8"}
+DCGAN = {"fixed": SMALL["fixed"], "published": "width=8 noise_dim=8 batch=8"}
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,10 @@ def faces(tmp_path_factory):
 
 
 def config(faces, out, model="acgan", name="fixed", **changes):
-    options = {"images": 64, "precision": "fp32", "cpu": True, "set": SMALL[name], "keep": 32}
+    small = (DCGAN if model == "dcgan" else SMALL)[name]
+    options = {"images": 64, "precision": "fp32", "cpu": True, "set": small, "keep": 32}
+    if model == "dcgan":
+        options["emotion"] = "happy"
     return gan.TrainConfig(data=str(faces), out=str(out), model=model, preset=name, **options | changes)
 
 
@@ -44,7 +48,8 @@ def train(settings):
 
 def game(model, name, recipe=None):
     torch.manual_seed(0)
-    small = dict(pair.split("=") for pair in SMALL[name].split() if not pair.startswith("batch"))
+    small = (DCGAN if model == "dcgan" else SMALL)[name]
+    small = dict(pair.split("=") for pair in small.split() if not pair.startswith("batch"))
     settings = MODELS[model][name].config(**{key: int(value) for key, value in small.items()})
     made = gan.Game(model, name, settings, recipe or RECIPES[model, name], 0, torch.device("cpu"))
     made.dtype = torch.float32
@@ -64,7 +69,7 @@ def test_a_run_leaves_all_its_files(faces, tmp_path, monkeypatch, model, name):
     assert described.data
     line = json.loads((tmp_path / "log.jsonl").read_text().splitlines()[0])
     assert {"images_seen", "g_loss", "images_per_second"} <= line.keys()
-    assert ("d_class" in line) == (model != "cgan")
+    assert ("d_class" in line) == (model in ("acgan", "stylegan"))
     last = tmp_path / "checkpoints" / kept[-1]
     assert "80 images" in (last / "README.md").read_text()
     with Image.open(tmp_path / "frames" / "0000000080.png") as frame:
@@ -225,3 +230,47 @@ def test_two_processes_share_their_gradients(faces, tmp_path):
     assert done.returncode == 0, done.stderr[-2000:]
     described = checkpoint.describe(tmp_path / "checkpoints" / "0000000064")
     assert (described.step, described.training["processes"]) == (4, 2)  # 4 steps of 2 x 8 images
+
+
+def test_a_bank_has_a_network_for_each_emotion(faces, tmp_path):
+    settings = config(faces, tmp_path, "dcgan", images=16, keep=16, emotion="")
+    sentence = train(settings)
+    assert sentence.endswith("bank.")
+    described, network = checkpoint.load(tmp_path / "bank")
+    assert (described.images_seen, described.training["images_each"]) == (112, [16] * 7)
+    sad = checkpoint.load(tmp_path / "sad" / "checkpoints" / "0000000016")[1]
+    noise, row = torch.randn(2, 8), torch.eye(7)[[4, 4]]
+    with torch.no_grad():
+        assert torch.equal(network(noise, row), sad(noise, row))
+    assert (tmp_path / "bank" / "evolution.webp").is_file()
+    with Image.open(tmp_path / "frames" / "0000000016.png") as joined:
+        assert joined.size == (7 * 50 - 2, 6 * 50 - 2)
+        with Image.open(tmp_path / "sad" / "frames" / "0000000016.png") as own:
+            column = own.crop((0, 0, 48, 298))
+        assert joined.crop((4 * 50, 0, 4 * 50 + 48, 298)).tobytes() == column.tobytes()
+    assert train(config(faces, tmp_path, "dcgan", images=24, emotion="", resume=True)).endswith("bank.")
+    assert checkpoint.describe(tmp_path / "bank").images_seen == 7 * 24
+
+
+def test_emotions_are_for_banks(faces, tmp_path):
+    with pytest.raises(ValueError, match="--emotion is for dcgan"):
+        config(faces, tmp_path, "cgan", emotion="happy")
+    with pytest.raises(ValueError, match="Unknown emotion 'joy'"):
+        config(faces, tmp_path, "dcgan", emotion="joy")
+
+
+def test_noise_lowers_the_targets_and_clipping_holds_gradients(faces):
+    made = game("dcgan", "published")
+    logits = torch.zeros(1000)
+    plain = float(gan.losses.logistic(torch.full((1000,), 2.0), True))
+    noisy = float(made.logistic(torch.full((1000,), 2.0), True))
+    assert plain + 0.01 < noisy < plain + 0.1  # 2 * 0.05 * u, u in [0, 1]
+    assert float(made.logistic(logits, False)) == pytest.approx(float(made.logistic(logits, True)))
+    for parameter in made.generator.parameters():
+        parameter.grad = torch.full_like(parameter, 5.0)
+    seen = []
+    made.optimizers["generator"].step = lambda: seen.extend(
+        float(p.grad.max()) for p in made.generator.parameters()
+    )
+    made.update("generator", Accelerator(cpu=True))
+    assert set(seen) == {1.0}

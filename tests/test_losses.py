@@ -10,7 +10,7 @@ def test_logistic_in_closed_form():
     assert float(losses.logistic(torch.zeros(4), True)) == pytest.approx(math.log(2))
     assert float(losses.logistic(torch.full((4,), 30.0), True)) == pytest.approx(0, abs=1e-6)
     assert float(losses.logistic(torch.full((4,), 30.0), False)) == pytest.approx(30)
-    smooth = losses.logistic(torch.full((4,), 30.0), True, smoothing=0.1)
+    smooth = losses.logistic(torch.full((4,), 30.0), True, noise=torch.full((4,), 0.1))
     assert float(smooth) == pytest.approx(3, abs=1e-5)  # a tenth of the target is "fake"
 
 

@@ -10,9 +10,10 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from fergan import data, losses
+from fergan.emotions import EMOTIONS, index
 from fergan.models import preset
 from fergan.models.layers import Verdict
-from train import run
+from train import bank, run
 from train.players import Players
 from train.recipes import RECIPES, Recipe
 from train.record import Session, grid, identity, recipe_changes, told
@@ -30,7 +31,10 @@ class TrainConfig:
         default="fixed", metadata={"help": "fixed (ours) or published (the student project's)"}
     )
     out: str = field(default="", metadata={"help": "folder of the run; empty: runs/MODEL-PRESET"})
-    images: int = field(default=5_000_000, metadata={"help": "stop after this many images seen"})
+    emotion: str = field(
+        default="", metadata={"help": "dcgan: train the network of one emotion; empty: all, one by one"}
+    )
+    images: int = field(default=0, metadata={"help": "stop after this many images seen; 0: the recipe's"})
     minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes; 0: no limit"})
     resume: bool = field(default=False, metadata={"help": "go on from the run's last state"})
     set: str = field(default="", metadata={"help": "changes to model and recipe, as 'width=48 batch=32'"})
@@ -46,8 +50,12 @@ class TrainConfig:
         if (self.model, self.preset) not in RECIPES:
             preset(self.model, self.preset)
             raise ValueError(f"{self.model} is no GAN: train.gan trains {', '.join(GANS)}.")
-        if self.images < 1 or self.minutes < 0 or self.keep < 1 or self.save_minutes <= 0:
-            raise ValueError("--images, --keep and --save-minutes must be above 0, --minutes at least 0.")
+        if min(self.images, self.minutes) < 0 or self.keep < 1 or self.save_minutes <= 0:
+            raise ValueError("--images and --minutes must be 0 or more, --keep and --save-minutes above 0.")
+        if self.emotion and self.model != "dcgan":
+            raise ValueError(f"--emotion is for dcgan, a network for each; {self.model} knows all seven.")
+        if self.emotion:
+            index(self.emotion)
         if self.precision not in ("auto", "bf16", "fp32"):
             raise ValueError(f"--precision is auto, bf16 or fp32; got {self.precision!r}.")
 
@@ -86,6 +94,12 @@ class Game(Players):
         self.generator.train()
         return fake
 
+    def logistic(self, logits: Tensor, real: bool) -> Tensor:
+        """The discriminator's part for one kind of images, with the recipe's noise on its targets."""
+        most = self.recipe.label_noise
+        noise = most * torch.rand(logits.shape, generator=self.rng).to(self.device) if most else None
+        return losses.logistic(logits, real, noise)
+
     def penalty(self, images: Tensor, emotion: Tensor) -> Tensor:
         """Zero-centred gradient penalty, in float32: bf16 gradients of gradients are too coarse."""
         images = images.detach().requires_grad_(True)
@@ -103,7 +117,7 @@ class Game(Players):
         if recipe.loss == "relativistic":
             adversarial = losses.relativistic(on_real.realness, on_fake.realness)
         else:
-            adversarial = losses.logistic(on_real.realness, True) + losses.logistic(on_fake.realness, False)
+            adversarial = self.logistic(on_real.realness, True) + self.logistic(on_fake.realness, False)
         parts = {"d_loss": adversarial, "d_margin": (on_real.realness - on_fake.realness).mean()}
         named = class_parts("d_class", (on_real, emotion), *[(on_fake, fake_emotion)] * recipe.class_on_fakes)
         loss = adversarial + sum(recipe.class_weight * part for part in named.values())
@@ -119,7 +133,7 @@ class Game(Players):
         self.discriminator.requires_grad_(True)
         with self.autocast():
             verdict = self.discriminator(images, emotion)
-        adversarial = losses.logistic(verdict.realness, real)
+        adversarial = self.logistic(verdict.realness, real)
         named = class_parts("d_class", *[(verdict, emotion)] * (real or self.recipe.class_on_fakes))
         (adversarial + sum(self.recipe.class_weight * part for part in named.values())).backward()
         return {"d_real" if real else "d_fake": adversarial, **named}
@@ -149,12 +163,15 @@ def prepare(
         ValueError, FileNotFoundError: data or settings that do not fit, in a sentence.
     """
     faces = data.load(config.data, size=config.size, channels=config.channels)
-    training = faces.split("Training")
+    training, known = faces.split("Training"), {}
+    if config.emotion:
+        training = training.subset(training.labels == index(config.emotion))
+        known = {"emotions": config.emotion}
     recipe = RECIPES[config.model, config.preset]
     if training.votes is None and recipe.conditions != "onehot":
         recipe = dataclasses.replace(recipe, conditions="onehot")
     model_config = preset(config.model, config.preset).config(
-        image_size=config.size, channels=config.channels
+        image_size=config.size, channels=config.channels, **known
     )
     model_config, recipe = run.override(config.set, model_config, recipe)
     game = Game(config.model, config.preset, model_config, recipe, config.seed, device)
@@ -194,14 +211,39 @@ def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches, r
 
 
 def train(config: TrainConfig, accelerator: Accelerator) -> str:
-    """Runs until images, minutes or a signal say stop, and says which; see Recorder for what it writes."""
+    """Runs until images, minutes or a signal say stop, and says which; see Recorder for what it writes.
+
+    A model with a network for each emotion is trained one by one, the minutes shared out, and then joined.
+    """
+    if config.model != "dcgan" or config.emotion:
+        return sit(config, accelerator).sentence
+    folders = [config.folder / name for name in EMOTIONS]
+    for folder in folders:
+        part = dataclasses.replace(
+            config,
+            emotion=folder.name,
+            out=str(folder),
+            minutes=config.minutes / len(folders),
+            resume=config.resume and (folder / run.STATE).is_file(),
+        )
+        session = sit(part, accelerator)
+        accelerator.print(f"{folder.name}: {session.sentence}")
+        if session.stopper.signal:
+            return "Stopped by a signal before all emotions were trained; go on with --resume."
+    if accelerator.is_main_process:
+        bank.join(folders, config.folder / "bank")
+    return f"The networks of all emotions are in {config.folder / 'bank'}."
+
+
+def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
+    """One sitting at one run, to its end."""
     rank, processes = accelerator.process_index, accelerator.num_processes
     game, batches, own = prepare(config, accelerator.device, rank)
     recipe, per_step, last = game.recipe, game.recipe.batch * processes, {}
     if config.resume:
         last = resume(config.folder / run.STATE, own, game, batches, config.seed + rank if rank else 0)
     session = Session(
-        config,
+        dataclasses.replace(config, images=config.images or recipe.images),
         own,
         told(game.device, processes, game.dtype, config.seed),
         last,
@@ -233,7 +275,8 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
             game.update("generator", accelerator)
             game.update_average(per_step, session.seen + per_step)
             session.advance(per_step)
-    return session.finish()
+    session.finish()
+    return session
 
 
 def main() -> None:

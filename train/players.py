@@ -5,12 +5,20 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from fergan.augment import diff_augment
 from fergan.models import preset
 from train import run
 from train.recipes import Recipe, TranslatorRecipe
+
+
+def optimizer(recipe: Recipe | TranslatorRecipe, network: nn.Module) -> torch.optim.Optimizer:
+    """What a recipe names, for a network's parameters."""
+    if isinstance(recipe, Recipe) and recipe.optimizer == "rmsprop":  # Keras' defaults
+        return torch.optim.RMSprop(network.parameters(), recipe.learning_rate, alpha=0.9, eps=1e-7)
+    betas = (recipe.beta1, recipe.beta2)
+    return torch.optim.Adam(network.parameters(), recipe.learning_rate, betas, fused=True)
 
 
 class Players:
@@ -35,10 +43,9 @@ class Players:
         self.device, self.chance, self.ema_images = device, recipe.augment, recipe.ema_images
         self.dtype = run.fast_precision(device)
         self.rng = torch.Generator().manual_seed(seed)
-        betas, rate = (recipe.beta1, recipe.beta2), recipe.learning_rate
+        self.clip = getattr(recipe, "clip", 0.0)
         self.optimizers = {
-            name: torch.optim.Adam(getattr(self, name).parameters(), rate, betas, fused=True)
-            for name in ("generator", "discriminator")
+            name: optimizer(recipe, getattr(self, name)) for name in ("generator", "discriminator")
         }
 
     def autocast(self) -> torch.autocast:
@@ -52,6 +59,8 @@ class Players:
     def update(self, name: str, accelerator: Accelerator) -> None:
         """One optimizer step of a network, with the mean gradient of all processes."""
         run.average_gradients(getattr(self, name), accelerator)
+        if self.clip:
+            torch.nn.utils.clip_grad_value_(getattr(self, name).parameters(), self.clip)
         self.optimizers[name].step()
         self.optimizers[name].zero_grad(set_to_none=True)
 

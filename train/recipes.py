@@ -14,10 +14,16 @@ class Recipe:
     generator_class_weight: float = 0.0
     class_on_fakes: bool = False
     """Whether the discriminator also learns emotions from fakes, as Odena et al. 2017 do."""
+    label_noise: float = 0.0
+    """Targets of the logistic loss are lowered by up to this, each by its own draw."""
     gamma: float = 0.05
     """Weight of R1 on real and R2 on fake images, as gamma / 2; 0 is none."""
     penalty_every: int = 16
     """Steps between penalties, each then weighted by as much (lazy regularisation)."""
+    optimizer: str = "adam"
+    """adam or rmsprop."""
+    clip: float = 0.0
+    """Largest size of each number of a gradient; 0 is no limit."""
     learning_rate: float = 5e-4
     beta1: float = 0.0
     beta2: float = 0.99
@@ -32,6 +38,8 @@ class Recipe:
     """Share of images that DiffAugment changes."""
     ema_images: int = 20_000
     """Half-life of the average of the generator's weights, in images; 0 is no average."""
+    images: int = 5_000_000
+    """How many to see, unless a flag says otherwise."""
     unit_range: bool = False
     """Published bug: real images in [0, 1] against a generator in [-1, 1]."""
     split_updates: bool = False
@@ -46,6 +54,8 @@ class Recipe:
             raise ValueError(
                 "A relativistic loss needs real and fake in one update: split_updates must be off."
             )
+        if self.optimizer not in ("adam", "rmsprop"):
+            raise ValueError(f"optimizer must be adam or rmsprop, got {self.optimizer!r}.")
         if self.batch < 2 or self.penalty_every < 1 or self.learning_rate <= 0:
             raise ValueError("batch must be 2 or more, penalty_every 1 or more, learning_rate above 0.")
 
@@ -78,6 +88,17 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         generator_class_weight=1.0,
         class_on_fakes=True,
         frozen_statistics=True,
+    ),
+    ("dcgan", "fixed"): Recipe(images=300_000),
+    ("dcgan", "published"): replace(
+        _PUBLISHED,
+        optimizer="rmsprop",
+        clip=1.0,
+        label_noise=0.05,
+        learning_rate=1e-4,
+        batch=16,
+        split_updates=False,
+        images=80_000,  # 5,000 iterations
     ),
     ("stylegan", "fixed"): Recipe(class_weight=0.2, generator_class_weight=0.05),
 }

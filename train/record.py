@@ -18,9 +18,10 @@ from tqdm import tqdm
 from fergan.card import write_card
 from fergan.checkpoint import Checkpoint, replace_file
 from fergan.checkpoint import save as save_checkpoint
-from fergan.emotions import EMOTIONS
+from fergan.emotions import EMOTIONS, index
 from fergan.images import sheet, to_array
 from fergan.models import draw_noise
+from fergan.models.dcgan import Bank
 from train import run
 
 GRID_SEEDS = list(range(6))
@@ -33,9 +34,16 @@ Painter = Callable[[nn.Module], Image.Image]
 
 
 def grid(generator: nn.Module, noise_dim: int, device: torch.device) -> Image.Image:
-    """Six fixed seeds, a row each, under the seven emotions, a column each."""
-    noise = draw_noise(GRID_SEEDS, noise_dim).repeat_interleave(len(EMOTIONS), 0).to(device)
-    emotion = torch.eye(len(EMOTIONS), device=device).repeat(len(GRID_SEEDS), 1)
+    """Six fixed seeds, a row each, under the seven emotions, a column each; of one emotion as many seeds."""
+    size, rows = len(GRID_SEEDS), torch.eye(len(EMOTIONS), device=device)
+    if isinstance(generator, Bank) and len(generator.networks) == 1:
+        noise = draw_noise(list(range(size * len(EMOTIONS))), noise_dim)
+        # a seed stands where it would stand under all emotions: row by row, from the left
+        noise = noise.view(len(EMOTIONS), size, -1).transpose(0, 1).flatten(0, 1).to(device)
+        emotion = rows[index(next(iter(generator.networks)))].expand(len(noise), -1)
+    else:
+        noise = draw_noise(GRID_SEEDS, noise_dim).repeat_interleave(len(EMOTIONS), 0).to(device)
+        emotion = rows.repeat(size, 1)
     with torch.no_grad():
         return sheet(to_array(generator(noise, emotion)), columns=len(EMOTIONS))
 
@@ -224,8 +232,13 @@ class Session:
             self._save()
             self.saved = self.stopper.elapsed
 
-    def finish(self) -> str:
-        """Saves all, and says in a sentence why the sitting ended.
+    @property
+    def sentence(self) -> str:
+        """Why the sitting ended, and what there is now."""
+        return f"Stopped: {self.reason}. {self.seen:,} images seen in all; the run is in {self.flags.folder}."
+
+    def finish(self) -> None:
+        """Saves all.
 
         Raises:
             FloatingPointError: as `advance`.
@@ -236,7 +249,6 @@ class Session:
             self.recorder.frame(self.average, self.seen)
             self.recorder.keep(self.average, self.step, self.seen, self.minutes)
             self.log.close()
-        return f"Stopped: {self.reason}. {self.seen:,} images seen in all; the run is in {self.flags.folder}."
 
     def _save(self) -> None:
         self.means.check()

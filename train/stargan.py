@@ -369,7 +369,8 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
                 game.update("generator", accelerator)
                 game.update_average(per_step * recipe.critics, session.seen + per_step)
             session.advance(per_step)
-    return session.finish()
+    session.finish()
+    return session.sentence
 
 
 def main() -> None:

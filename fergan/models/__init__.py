@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fergan.models import acgan, cgan, classifier, identity, stargan, stylegan
+from fergan.models import acgan, cgan, classifier, dcgan, identity, stargan, stylegan
 
 
 class Preset(NamedTuple):
@@ -31,6 +31,12 @@ MODELS: dict[str, dict[str, Preset]] = {
         "fixed": Preset("generator", acgan.Config, acgan.Generator, acgan.Discriminator),
         "published": Preset(
             "generator", acgan.PublishedConfig, acgan.PublishedGenerator, acgan.PublishedDiscriminator
+        ),
+    },
+    "dcgan": {
+        "fixed": Preset("generator", dcgan.Config, dcgan.Generator, dcgan.Discriminator),
+        "published": Preset(
+            "generator", dcgan.PublishedConfig, dcgan.PublishedGenerator, dcgan.PublishedDiscriminator
         ),
     },
     "stylegan": {
