@@ -246,7 +246,8 @@ class Engine:
     def _network(self, slot: _Slot) -> nn.Module:
         with slot.lock:
             if slot.network is None:
-                slot.network = checkpoint.load(slot.folder)[1].to(self.device)
+                layout = torch.channels_last  # of ways to run on a CPU the fastest that draws the same faces
+                slot.network = checkpoint.load(slot.folder)[1].to(self.device, memory_format=layout)  # type: ignore[call-overload]
             return slot.network
 
 
