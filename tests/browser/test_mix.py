@@ -94,7 +94,8 @@ def test_one_request_at_a_time_and_the_last_wins(mix, styled):  # noqa: F811
     flying, most = [], []
 
     def begun(request):
-        if '"fn_name":"draw"' in (request.post_data or "").replace(" ", ""):
+        body = (request.post_data or "").replace(" ", "")
+        if '"fn_name":"draw"' in body and body.count('"seed"') == 1:  # not the small faces, many at once
             flying.append(request)
             most.append(len(flying))
 
@@ -113,7 +114,7 @@ def test_one_request_at_a_time_and_the_last_wins(mix, styled):  # noqa: F811
     expect(said(page)).to_contain_text("44\u00a0% sad")
     assert np.array_equal(face(page), drawn(styled, happy=100, sad=80))
     assert len(most) < 80
-    assert max(most[: len(most) // 2]) == 1  # later, the small faces of the column fly too
+    assert max(most) == 1
 
 
 def test_the_wheel_gives_each_emotion_at_its_place_and_neutral_in_the_centre(mix):
@@ -303,7 +304,14 @@ def test_drawing_a_film_can_be_stopped(mix):
     moments(page, "happy", "sad")
     expect(page.locator(".mix-moments .stale")).to_have_count(0)
     held = []
-    page.route(REQUESTS, lambda route: held.append(route))
+
+    def hold(route):  # the judge may read a face meanwhile
+        if route.request.post_data_json["fn_name"] == "strip":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(REQUESTS, hold)
     page.get_by_role("button", name="Play", exact=True).click()
     expect(page.locator(".mix-progress")).to_contain_text("Drawing the film")
     page.get_by_role("button", name="Stop").click()
@@ -392,7 +400,8 @@ def test_a_face_is_saved_and_its_file_restores_it(mix, tmp_path):
     other = mix()
     drop(other, "face.png", (tmp_path / "face.png").read_bytes())
     expect(said(other)).to_contain_text("67\u00a0% fear and 33\u00a0% happy, seed 40, the shape of seed 2")
-    assert np.array_equal(face(other), face(page))
+    off = np.abs(face(other).astype(int) - face(page))
+    assert off.mean() < 0.5  # the file keeps six digits of each share
     drop(other, "note.png", b"hello")
     expect(other.get_by_role("alert")).to_contain_text("note.png: This file is not a picture.")
 
