@@ -27,43 +27,26 @@ LOG_EVERY = 50  # steps
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(run.TrainFlags):
     """The flags of `python -m train.classifier`."""
 
-    data: str = field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
     model: str = field(default="judge", metadata={"help": "one of " + ", ".join(RECIPES)})
-    out: str = field(default="", metadata={"help": "folder of the run; empty: runs/MODEL"})
     emotions: str = field(default="", metadata={"help": "as happy,neutral,sad,surprise; empty: all seven"})
     targets: str = field(default="", metadata={"help": "onehot, votes or mix; empty: the recipe's"})
     folds: int = field(default=0, metadata={"help": "cross-validate on Training with so many folds"})
     epochs: int = field(default=0, metadata={"help": "length of the schedule; 0: the recipe's"})
-    images: int = field(default=0, metadata={"help": "stop after this many images seen; 0: no limit"})
-    minutes: float = field(
-        default=0.0, metadata={"help": "stop after this many minutes, in each fold; 0: no limit"}
-    )
-    resume: bool = field(default=False, metadata={"help": "go on from the run's last state"})
-    set: str = field(default="", metadata={"help": "changes to model and recipe, as 'width=32 batch=64'"})
     pretrained: str = field(default="", metadata={"help": "file of weights for one of torchvision's"})
-    seed: int = field(default=0, metadata={"help": "of weights, batches and augmentation"})
-    size: int = field(default=48, metadata={"help": "height and width of the images"})
-    channels: int = field(default=1, metadata={"help": "1 for grey, 3 for colour"})
-    cpu: bool = field(default=False, metadata={"help": "train on the CPU even where there is a GPU"})
-    precision: str = field(default="auto", metadata={"help": "auto, bf16 or fp32"})
-    save_minutes: float = field(default=5.0, metadata={"help": "minutes between saved states"})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.model not in RECIPES:
             raise ValueError(f"Unknown classifier {self.model!r}: there are {', '.join(RECIPES)}.")
         if self.pretrained and self.model not in transfer.NETWORKS:
             raise ValueError(f"--pretrained is for {', '.join(transfer.NETWORKS)}; {self.model} has none.")
-        if min(self.images, self.minutes, self.epochs, self.folds) < 0 or self.save_minutes <= 0:
-            raise ValueError(
-                "--images, --minutes, --epochs and --folds must be 0 or more, --save-minutes above 0."
-            )
+        if min(self.epochs, self.folds) < 0:
+            raise ValueError("--epochs and --folds must be 0 or more.")
         if self.folds == 1:
             raise ValueError("--folds must be 2 or more, or 0 for none.")
-        if self.precision not in ("auto", "bf16", "fp32"):
-            raise ValueError(f"--precision is auto, bf16 or fp32; got {self.precision!r}.")
 
     @property
     def folder(self) -> Path:
@@ -296,15 +279,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
 
 def main() -> None:
     """The command line."""
-    config = run.parse_args(TrainConfig, __doc__ or "")
-    torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.benchmark = True
-    try:
-        print(train(config, Accelerator(cpu=config.cpu)))
-    except FloatingPointError as error:
-        run.fail(f"{error} The last good state is in {config.folder}: resume it, or lower the learning rate.")
-    except (OSError, ValueError) as error:
-        run.fail(f"Training stopped: {error}")
+    run.launch(TrainConfig, (__doc__ or "").splitlines()[0], train)
 
 
 if __name__ == "__main__":

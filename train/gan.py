@@ -22,42 +22,29 @@ GANS = tuple(dict.fromkeys(model for model, _ in RECIPES))
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(run.TrainFlags):
     """The flags of `python -m train.gan`."""
 
-    data: str = field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
     model: str = field(default="acgan", metadata={"help": "one of " + ", ".join(GANS)})
     preset: str = field(
         default="fixed", metadata={"help": "fixed (ours) or published (the student project's)"}
     )
-    out: str = field(default="", metadata={"help": "folder of the run; empty: runs/MODEL-PRESET"})
     emotion: str = field(
         default="", metadata={"help": "dcgan: train the network of one emotion; empty: all, one by one"}
     )
-    images: int = field(default=0, metadata={"help": "stop after this many images seen; 0: the recipe's"})
-    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes; 0: no limit"})
-    resume: bool = field(default=False, metadata={"help": "go on from the run's last state"})
-    set: str = field(default="", metadata={"help": "changes to model and recipe, as 'width=48 batch=32'"})
-    seed: int = field(default=0, metadata={"help": "of weights, batches and noise"})
-    size: int = field(default=48, metadata={"help": "height and width of the images"})
-    channels: int = field(default=1, metadata={"help": "1 for grey, 3 for colour"})
-    cpu: bool = field(default=False, metadata={"help": "train on the CPU even where there is a GPU"})
-    precision: str = field(default="auto", metadata={"help": "auto, bf16 or fp32"})
-    save_minutes: float = field(default=5.0, metadata={"help": "minutes between saved states"})
     keep: int = field(default=100_000, metadata={"help": "images between kept checkpoints"})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if (self.model, self.preset) not in RECIPES:
             preset(self.model, self.preset)
             raise ValueError(f"{self.model} is no GAN: train.gan trains {', '.join(GANS)}.")
-        if min(self.images, self.minutes) < 0 or self.keep < 1 or self.save_minutes <= 0:
-            raise ValueError("--images and --minutes must be 0 or more, --keep and --save-minutes above 0.")
+        if self.keep < 1:
+            raise ValueError(f"--keep must be above 0, got {self.keep}.")
         if self.emotion and self.model != "dcgan":
             raise ValueError(f"--emotion is for dcgan, a network for each; {self.model} knows all seven.")
         if self.emotion:
             index(self.emotion)
-        if self.precision not in ("auto", "bf16", "fp32"):
-            raise ValueError(f"--precision is auto, bf16 or fp32; got {self.precision!r}.")
 
     @property
     def folder(self) -> Path:
@@ -281,19 +268,7 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
 
 def main() -> None:
     """The command line."""
-    config = run.parse_args(TrainConfig, __doc__ or "")
-    torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.benchmark = True
-    accelerator = Accelerator(cpu=config.cpu)
-    try:
-        sentence = train(config, accelerator)
-        accelerator.print(sentence)
-    except FloatingPointError as error:
-        run.fail(f"{error} The last good state is in {config.folder}: resume it, or lower the learning rate.")
-    except (OSError, ValueError) as error:
-        run.fail(f"Training stopped: {error}")
-    finally:
-        accelerator.end_training()
+    run.launch(TrainConfig, (__doc__ or "").splitlines()[0], train)
 
 
 if __name__ == "__main__":

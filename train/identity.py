@@ -63,32 +63,10 @@ class IdentityRecipe:
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(run.TrainFlags):
     """The flags of `python -m train.identity`."""
 
-    data: str = field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
     out: str = field(default="runs/identity", metadata={"help": "folder of the run"})
-    images: int = field(default=0, metadata={"help": "stop after this many faces seen; 0: the recipe's"})
-    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes; 0: no limit"})
-    resume: bool = field(default=False, metadata={"help": "go on from the run's last state"})
-    set: str = field(default="", metadata={"help": "changes to model and recipe, as 'width=48 epochs=60'"})
-    seed: int = field(default=0, metadata={"help": "of weights, batches and views"})
-    size: int = field(default=48, metadata={"help": "height and width of the images"})
-    channels: int = field(default=1, metadata={"help": "1 for grey, 3 for colour"})
-    cpu: bool = field(default=False, metadata={"help": "train on the CPU even where there is a GPU"})
-    precision: str = field(default="auto", metadata={"help": "auto, bf16 or fp32"})
-    save_minutes: float = field(default=5.0, metadata={"help": "minutes between saved states"})
-
-    def __post_init__(self) -> None:
-        if min(self.images, self.minutes) < 0 or self.save_minutes <= 0:
-            raise ValueError("--images and --minutes must be 0 or more, --save-minutes above 0.")
-        if self.precision not in ("auto", "bf16", "fp32"):
-            raise ValueError(f"--precision is auto, bf16 or fp32; got {self.precision!r}.")
-
-    @property
-    def folder(self) -> Path:
-        """Where the run's files go."""
-        return Path(self.out)
 
     def settings(self) -> tuple[Config, IdentityRecipe]:
         """The network's config and the recipe, with the flags' changes.
@@ -327,15 +305,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
 
 def main() -> None:
     """The command line."""
-    config = run.parse_args(TrainConfig, __doc__ or "")
-    torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.benchmark = True
-    try:
-        print(train(config, Accelerator(cpu=config.cpu)))
-    except FloatingPointError as error:
-        run.fail(f"{error} The last good state is in {config.folder}: resume it, or lower the learning rate.")
-    except (OSError, ValueError) as error:
-        run.fail(f"Training stopped: {error}")
+    run.launch(TrainConfig, (__doc__ or "").splitlines()[0], train)
 
 
 if __name__ == "__main__":

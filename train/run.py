@@ -8,7 +8,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -56,6 +56,64 @@ def parse_args(cls: type[T], description: str, argv: Sequence[str] | None = None
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
     except ValueError as error:
         parser.error(str(error))
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainFlags:
+    """The flags that every training has."""
+
+    data: str = dataclasses.field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
+    out: str = dataclasses.field(
+        default="", metadata={"help": "folder of the run; empty: named by the model"}
+    )
+    images: int = dataclasses.field(
+        default=0, metadata={"help": "stop after this many images seen; 0: the recipe's"}
+    )
+    minutes: float = dataclasses.field(
+        default=0.0, metadata={"help": "stop after this many minutes; 0: no limit"}
+    )
+    resume: bool = dataclasses.field(default=False, metadata={"help": "go on from the run's last state"})
+    set: str = dataclasses.field(
+        default="", metadata={"help": "changes to model and recipe, as 'width=48 batch=32'"}
+    )
+    seed: int = dataclasses.field(default=0, metadata={"help": "of all that is drawn at random"})
+    size: int = dataclasses.field(default=48, metadata={"help": "height and width of the images"})
+    channels: int = dataclasses.field(default=1, metadata={"help": "1 for grey, 3 for colour"})
+    cpu: bool = dataclasses.field(
+        default=False, metadata={"help": "train on the CPU even where there is a GPU"}
+    )
+    precision: str = dataclasses.field(default="auto", metadata={"help": "auto, bf16 or fp32"})
+    save_minutes: float = dataclasses.field(default=5.0, metadata={"help": "minutes between saved states"})
+
+    def __post_init__(self) -> None:
+        if min(self.images, self.minutes) < 0 or self.save_minutes <= 0:
+            raise ValueError("--images and --minutes must be 0 or more, --save-minutes above 0.")
+        if self.precision not in ("auto", "bf16", "fp32"):
+            raise ValueError(f"--precision is auto, bf16 or fp32; got {self.precision!r}.")
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's files go."""
+        return Path(self.out)
+
+
+F = TypeVar("F", bound=TrainFlags)
+
+
+def launch(flags: type[F], description: str, train: Callable[[F, Accelerator], str]) -> None:
+    """A training's command line: says what came of it, and what went wrong in a sentence."""
+    config = parse_args(flags, description)
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+    accelerator = Accelerator(cpu=config.cpu)
+    try:
+        accelerator.print(train(config, accelerator))
+    except FloatingPointError as error:
+        fail(f"{error} The last good state is in {config.folder}: resume it, or lower the learning rate.")
+    except (OSError, ValueError) as error:
+        fail(f"Training stopped: {error}")
+    finally:
+        accelerator.end_training()
 
 
 def command(module: str, config: Any, *words: str, without: Sequence[str] = ()) -> str:

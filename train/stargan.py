@@ -29,10 +29,9 @@ SHOWN = 6  # faces of a grid
 
 
 @dataclass(frozen=True)
-class TrainConfig:
+class TrainConfig(run.TrainFlags):
     """The flags of `python -m train.stargan`."""
 
-    data: str = field(metadata={"help": "FER2013: the CSV, the image folders or the packed form"})
     preset: str = field(default="fixed", metadata={"help": "fixed (ours) or published (the paper's)"})
     teacher: str = field(
         default="weights/teacher",
@@ -46,25 +45,14 @@ class TrainConfig:
         metadata={"help": "generator whose faces the grids show; empty: test faces, for your eyes alone"},
     )
     emotions: str = field(default="", metadata={"help": "as happy,neutral,sad,surprise; empty: all seven"})
-    out: str = field(default="", metadata={"help": "folder of the run; empty: runs/stargan-PRESET"})
     images: int = field(default=1_000_000, metadata={"help": "stop after this many images seen"})
-    minutes: float = field(default=0.0, metadata={"help": "stop after this many minutes; 0: no limit"})
-    resume: bool = field(default=False, metadata={"help": "go on from the run's last state"})
-    set: str = field(default="", metadata={"help": "changes to model and recipe, as 'width=48 batch=32'"})
-    seed: int = field(default=0, metadata={"help": "of weights, batches and augmentation"})
-    size: int = field(default=48, metadata={"help": "height and width of the images"})
-    channels: int = field(default=1, metadata={"help": "1 for grey, 3 for colour"})
-    cpu: bool = field(default=False, metadata={"help": "train on the CPU even where there is a GPU"})
-    precision: str = field(default="auto", metadata={"help": "auto, bf16 or fp32"})
-    save_minutes: float = field(default=5.0, metadata={"help": "minutes between saved states"})
     keep: int = field(default=50_000, metadata={"help": "images between kept checkpoints"})
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         preset("stargan", self.preset)
-        if self.images < 1 or self.minutes < 0 or self.keep < 1 or self.save_minutes <= 0:
-            raise ValueError("--images, --keep and --save-minutes must be above 0, --minutes at least 0.")
-        if self.precision not in ("auto", "bf16", "fp32"):
-            raise ValueError(f"--precision is auto, bf16 or fp32; got {self.precision!r}.")
+        if self.images < 1 or self.keep < 1:
+            raise ValueError(f"--images and --keep must be above 0, got {self.images} and {self.keep}.")
         self.known()
 
     def known(self) -> list[int]:
@@ -375,18 +363,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
 
 def main() -> None:
     """The command line."""
-    config = run.parse_args(TrainConfig, (__doc__ or "").splitlines()[0])
-    torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.benchmark = True
-    accelerator = Accelerator(cpu=config.cpu)
-    try:
-        accelerator.print(train(config, accelerator))
-    except FloatingPointError as error:
-        run.fail(f"{error} The last good state is in {config.folder}: resume it, or lower the learning rate.")
-    except (OSError, ValueError) as error:
-        run.fail(f"Training stopped: {error}")
-    finally:
-        accelerator.end_training()
+    run.launch(TrainConfig, (__doc__ or "").splitlines()[0], train)
 
 
 if __name__ == "__main__":

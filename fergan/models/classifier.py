@@ -3,6 +3,7 @@
 The judge measures and is in no loss; the teacher, of another architecture, may be used inside losses.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -63,14 +64,14 @@ class Head(nn.Module):
         return rows.index_copy(1, self.known, logits)
 
 
-class Classifier(nn.Module):
+class Classifier(nn.Module, ABC):
     """images [B, C, H, W] in [-1, 1] -> logits, float32 [B, 7]."""
 
     head: Head
 
+    @abstractmethod
     def features(self, images: Tensor) -> Tensor:
         """Images [B, C, H, W] in [-1, 1] -> what the head reads, float32 [B, F]."""
-        raise NotImplementedError
 
     def forward(self, images: Tensor) -> Tensor:
         """The head on the features."""

@@ -4,9 +4,7 @@ The tab is one `gr.HTML` (static/generate*): a click costs one small request, no
 Scripts ask through the named endpoint /generate, which takes the queue and answers with files.
 """
 
-import base64
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import gradio as gr
@@ -19,14 +17,15 @@ from fergan.ui.server import Answer, Verb, answering, received, sentence
 from fergan.ui.sheet import (
     LARGE,
     MOST,
-    File,
     Sheet,
     data_uri,
     face_file,
     face_files,
+    handed,
     pictures,
     sheet_file,
     whole,
+    written,
     zip_file,
 )
 from fergan.ui.theme import MAX_UPLOAD, script, static
@@ -84,8 +83,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
             file = face_file(engine, sheet, whole(fields.get("face"), "A seed"), width)
         else:
             raise ValueError(f"There is nothing named {kind!r} to save.")
-        content = base64.b64encode(file.content).decode()
-        return {"name": file.name, "type": file.media_type, "content": content}
+        return handed(file)
 
     @answers
     def restore(fields: Any) -> Answer:
@@ -145,17 +143,8 @@ def _endpoint(engine: Engine, first: Sheet) -> None:
         """
         asked = {"model": model, "emotion": emotion, "seed": seed, "count": count, "truncation": 1.0}
         try:
-            return _written(face_files(engine, Sheet.parse(asked)), Path(files.GRADIO_CACHE))
+            return written(face_files(engine, Sheet.parse(asked)), Path(files.GRADIO_CACHE))
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
 
     gr.Button(**hidden).click(generate, [model, emotion, count, seed], files, api_name="generate")
-
-
-def _written(drawn: list[File], cache: Path) -> list[str]:
-    """Paths of the files in Gradio's cache, from where it hands them over and in time deletes them."""
-    cache.mkdir(parents=True, exist_ok=True)
-    folder = Path(mkdtemp(dir=cache))
-    for file in drawn:
-        (folder / file.name).write_bytes(file.content)
-    return [str(folder / file.name) for file in drawn]

@@ -4,9 +4,7 @@ The tab is one `gr.HTML` (static/mix*), which draws nothing before it is first o
 named endpoints /mix and /animate, which take the queue and answer with files.
 """
 
-import base64
 from pathlib import Path
-from tempfile import mkdtemp
 from typing import Any
 
 import gradio as gr
@@ -17,7 +15,7 @@ from fergan.engine import LAST_SEED, Engine
 from fergan.ui import blend, models
 from fergan.ui.jobs import Jobs
 from fergan.ui.server import Answer, Verb, answering, received, sentence
-from fergan.ui.sheet import LARGE, File, data_uri, pictures, whole
+from fergan.ui.sheet import LARGE, data_uri, handed, pictures, whole, written
 from fergan.ui.theme import MAX_UPLOAD, script, static
 
 
@@ -76,7 +74,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
         if kind not in ("face", "large"):
             raise ValueError(f"There is nothing named {kind!r} to save.")
         width = LARGE if kind == "large" else None
-        return _handed(blend.face_file(engine, str(fields.get("model")), moment, width))
+        return handed(blend.face_file(engine, str(fields.get("model")), moment, width))
 
     @answers
     def restore(fields: Any) -> Answer:
@@ -99,7 +97,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
         job = jobs.ask(fields)
         if job.error:
             return {"error": job.error}
-        return _handed(job.file) if job.file else {"done": job.done, "of": job.of}
+        return handed(job.file) if job.file else {"done": job.done, "of": job.of}
 
     @slowly
     def stop(fields: Any) -> Answer:
@@ -124,11 +122,6 @@ def _fields(fields: Any) -> dict[str, Any]:
     if not isinstance(fields, dict):
         raise ValueError(f"Faces are asked for by named fields; got {repr(fields)[:40]}.")
     return fields
-
-
-def _handed(file: File) -> Answer:
-    content = base64.b64encode(file.content).decode()
-    return {"name": file.name, "type": file.media_type, "content": content}
 
 
 def _mix_endpoint(engine: Engine, first: str) -> None:
@@ -160,7 +153,8 @@ def _mix_endpoint(engine: Engine, first: str) -> None:
         row = (angry, disgust, fear, happy, sad, surprise, neutral)
         asked = {"emotion": dict(zip(EMOTIONS, row, strict=True)), "seed": seed, "truncation": truncation}
         try:
-            return _written(blend.face_file(engine, model, blend.parse(asked)), file)
+            drawn = blend.face_file(engine, model, blend.parse(asked))
+            return written([drawn], Path(file.GRADIO_CACHE))[0]
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
 
@@ -203,17 +197,8 @@ def _animate_endpoint(engine: Engine, first: str) -> None:
             "width": width,
         }
         try:
-            return _written(blend.Film.parse(asked).file(engine), file)
+            return written([blend.Film.parse(asked).file(engine)], Path(file.GRADIO_CACHE))[0]
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
 
     gr.Button(**hidden).click(animate, [moments, kind, width, seconds, model, loop], file, api_name="animate")
-
-
-def _written(drawn: File, answer: gr.File) -> str:
-    """Path of the file in Gradio's cache, from where it hands it over and in time deletes it."""
-    cache = Path(answer.GRADIO_CACHE)
-    cache.mkdir(parents=True, exist_ok=True)
-    path = Path(mkdtemp(dir=cache)) / drawn.name
-    path.write_bytes(drawn.content)
-    return str(path)

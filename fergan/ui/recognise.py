@@ -4,8 +4,6 @@ The tab is one `gr.HTML` (static/recognise*): a photo arrives in one request, is
 forgotten. Scripts ask through the named endpoint /recognise.
 """
 
-import base64
-import io
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -145,9 +143,7 @@ def _heat(seen: np.ndarray[Any, Any]) -> str:
     colour = np.where(
         level < 0.6, clear + (warm - clear) * level / 0.6, warm + (hot - warm) * (level - 0.6) / 0.4
     )
-    file = io.BytesIO()
-    Image.fromarray(np.rint(colour).astype(np.uint8), "RGBA").save(file, "PNG", compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return data_uri(np.rint(colour).astype(np.uint8))
 
 
 def _text(fields: Any, name: str) -> str:

@@ -3,8 +3,10 @@
 import base64
 import io
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +15,7 @@ from PIL import Image
 from fergan import emotions, images, provenance
 from fergan.engine import LAST_SEED, Engine
 from fergan.images import Pixels, from_photo
-from fergan.ui.server import received
+from fergan.ui.server import Answer, received
 
 MOST = 64
 """Faces on one sheet, at most."""
@@ -109,6 +111,21 @@ class Sheet:
             sheet=(self.seed, self.count) if alone else None,
             weights=engine.fingerprint(self.model),
         )
+
+
+def handed(file: File) -> Answer:
+    """A file as the page's `saveFile` takes it."""
+    content = base64.b64encode(file.content).decode()
+    return {"name": file.name, "type": file.media_type, "content": content}
+
+
+def written(files: Sequence[File], cache: Path) -> list[str]:
+    """Paths of files in Gradio's cache, from where it hands them over and in time deletes them."""
+    cache.mkdir(parents=True, exist_ok=True)
+    folder = Path(mkdtemp(dir=cache))
+    for file in files:
+        (folder / file.name).write_bytes(file.content)
+    return [str(folder / file.name) for file in files]
 
 
 def data_uri(face: Pixels) -> str:

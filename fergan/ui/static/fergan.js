@@ -126,3 +126,22 @@ function fillBars(element, probabilities, {asked = null} = {}) {
     row.querySelector('.percent').textContent = probabilities ? `${whole[place]} %` : '';
   });
 }
+
+/** Whether this tab is the one on screen. */
+const shown = () => element.isConnected && element.offsetParent !== null;
+
+/** Files dropped anywhere on the page go to `take` while `may()` allows it; until then the veil says what happens. */
+function onDrop(veil, may, take) {
+  let depth = 0; // dragging over a child enters it before it leaves the parent
+  const carries = (event) => may() && event.dataTransfer?.types.includes('Files');
+  const count = (by) => { depth = by && depth + by; veil.hidden = depth <= 0; };
+  document.addEventListener('dragenter', (event) => { if (carries(event)) count(1); });
+  document.addEventListener('dragleave', (event) => { if (carries(event)) count(-1); });
+  document.addEventListener('dragover', (event) => { if (carries(event)) event.preventDefault(); });
+  document.addEventListener('drop', (event) => {
+    if (!carries(event)) return;
+    event.preventDefault();
+    count(0);
+    if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
+  });
+}

@@ -136,8 +136,6 @@ function notify(sentence) {
 
 // --- keys: 1 to 7 and N anywhere on the tab, arrows among the faces and in the dialog ---
 
-const shown = () => element.isConnected && element.offsetParent !== null;
-
 document.addEventListener('keydown', (event) => {
   if (!shown() || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
   const arrow = {ArrowLeft: -1, ArrowRight: 1}[event.key];
@@ -174,18 +172,7 @@ async function restore(file) {
   notify(`Restored. ${sentence} ${note}`.trim());
 }
 
-let depth = 0;
-const carriesFile = (event) => shown() && event.dataTransfer?.types.includes('Files');
-const dropping = (by) => { depth = by && depth + by; $('.dropping').hidden = depth <= 0; };
-document.addEventListener('dragenter', (event) => { if (carriesFile(event)) dropping(1); });
-document.addEventListener('dragleave', (event) => { if (carriesFile(event)) dropping(-1); });
-document.addEventListener('dragover', (event) => { if (carriesFile(event)) event.preventDefault(); });
-document.addEventListener('drop', (event) => {
-  if (!carriesFile(event)) return;
-  event.preventDefault();
-  dropping(0);
-  if (event.dataTransfer.files.length) restore(event.dataTransfer.files[0]);
-});
+onDrop($('.dropping'), shown, ([file]) => restore(file));
 
 // --- the address bar ---
 

@@ -1,6 +1,5 @@
 // What a person can do on the tab Mix: it goes on where mix-stage.js ends.
 
-const shown = () => element.isConnected && element.offsetParent !== null;
 const newSeed = () => Math.floor(Math.random() * 1e6); // six digits: short enough to say aloud
 
 // --- changes ---
@@ -125,18 +124,7 @@ async function restore(file) {
   notify(`Restored. ${answer.said} ${answer.note}`.trim());
 }
 
-let depth = 0;
-const carriesFile = (event) => shown() && event.dataTransfer?.types.includes('Files');
-const dropping = (by) => { depth = by && depth + by; $('.dropping').hidden = depth <= 0; };
-document.addEventListener('dragenter', (event) => { if (carriesFile(event)) dropping(1); });
-document.addEventListener('dragleave', (event) => { if (carriesFile(event)) dropping(-1); });
-document.addEventListener('dragover', (event) => { if (carriesFile(event)) event.preventDefault(); });
-document.addEventListener('drop', (event) => {
-  if (!carriesFile(event)) return;
-  event.preventDefault();
-  dropping(0);
-  if (event.dataTransfer.files.length) restore(event.dataTransfer.files[0]);
-});
+onDrop($('.dropping'), shown, ([file]) => restore(file));
 
 /** A face that another tab handed over (see generate-controls.js): {model, seed, emotion, variety}. */
 function takeHanded() {

@@ -3,8 +3,6 @@
 
 const AS_IS = /^image\/(jpeg|png|webp|gif)$/;
 const LIGHT = 2 ** 20; // bytes of a file that is sent as it is, where its sides are small too
-const shown = () => element.isConnected && element.offsetParent !== null;
-
 /** A file -> {name, src, content in base64}, at most `facts.sent` pixels a side where the browser can read it. */
 async function prepare(file) {
   const name = file.name ?? '';
@@ -47,18 +45,7 @@ async function take(files) {
 
 // --- by button, drop, paste; examples ---
 
-let depth = 0;
-const carriesFile = (event) => shown() && !facts.missing && event.dataTransfer?.types.includes('Files');
-const dropping = (by) => { depth = by && depth + by; $('.dropping').hidden = depth <= 0; };
-document.addEventListener('dragenter', (event) => { if (carriesFile(event)) dropping(1); });
-document.addEventListener('dragleave', (event) => { if (carriesFile(event)) dropping(-1); });
-document.addEventListener('dragover', (event) => { if (carriesFile(event)) event.preventDefault(); });
-document.addEventListener('drop', (event) => {
-  if (!carriesFile(event)) return;
-  event.preventDefault();
-  dropping(0);
-  take([...event.dataTransfer.files]);
-});
+onDrop($('.dropping'), () => shown() && !facts.missing, take);
 document.addEventListener('paste', (event) => {
   if (!shown() || isTyping(event.target)) return;
   const files = [...(event.clipboardData?.files ?? [])];
