@@ -20,6 +20,9 @@ LAYERS = 8
 COARSE = 3
 """Layers, from the base on, that draw the pose and the shape of the head: those up to 6x6."""
 
+MAPPING_RATE, AFFINE_RATE = 0.05, 0.25
+"""Of the mapping network, and of what turns a style into scales, in learning rates of the convolutions."""
+
 GAIN = math.sqrt(2)
 """Makes up for what leaky ReLU takes away; put before it, where it costs nothing: f(a x) = a f(x)."""
 
@@ -48,6 +51,24 @@ class Config:
             raise ValueError(f"mapping_layers must be 1 or more, got {self.mapping_layers}.")
 
 
+class SlowLinear(nn.Linear):
+    """A linear layer whose weights are kept `1 / rate` times as large: an optimizer's step counts `rate` as much.
+
+    Karras et al. 2019, section 3 of the appendix, for the mapping network: at the rate of the convolutions
+    styles run away, and within some ten thousand images the picture is black and white (train/RESULTS.md).
+    """
+
+    def __init__(self, inputs: int, outputs: int, rate: float, std: float, bias: float = 0.0) -> None:
+        super().__init__(inputs, outputs)
+        self.rate = rate
+        nn.init.normal_(self.weight, std=std / rate)
+        nn.init.constant_(self.bias, bias / rate)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, inputs] -> [B, outputs]."""
+        return F.linear(x, self.rate * self.weight, self.rate * self.bias)
+
+
 class Mapping(nn.Module):
     """noise [B, Z], emotion [B, 7] -> style w [B, S]: where directions mean something."""
 
@@ -57,9 +78,11 @@ class Mapping(nn.Module):
         super().__init__()
         self.embed = nn.Linear(len(EMOTIONS), config.style_dim)
         sizes = [config.noise_dim + config.style_dim] + [config.style_dim] * config.mapping_layers
-        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in pairwise(sizes))
-        he_init(self)
+        self.layers = nn.ModuleList(
+            SlowLinear(i, o, MAPPING_RATE, math.sqrt(2 / (1.04 * i))) for i, o in pairwise(sizes)
+        )
         nn.init.normal_(self.embed.weight)
+        nn.init.zeros_(self.embed.bias)
         fixed = torch.Generator().manual_seed(0)
         self.register_buffer("bank", torch.randn(512, config.noise_dim, generator=fixed), persistent=False)
 
@@ -88,11 +111,9 @@ class StyledConv(nn.Module):
     def __init__(self, inputs: int, outputs: int, style: int, side: int, *, up: bool, noise: bool) -> None:
         super().__init__()
         self.up = up
-        self.affine = nn.Linear(style, inputs)
+        self.affine = SlowLinear(style, inputs, AFFINE_RATE, 0.5 / math.sqrt(style), bias=1.0)
         self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) / math.sqrt(9 * inputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
-        nn.init.normal_(self.affine.weight, std=0.5 / math.sqrt(style))
-        nn.init.ones_(self.affine.bias)
         if noise:
             self.strength = nn.Parameter(torch.zeros(()))
             fixed = torch.Generator().manual_seed(side + up)
@@ -140,14 +161,14 @@ class Synthesis(nn.Module):
                     StyledConv(i, outputs, config.style_dim, side, up=grow, noise=config.noise_inputs)
                 )
         self.to_grey.extend(nn.Conv2d(width, config.channels, 1) for width in (w6, w12))
-        self.affine = nn.Linear(config.style_dim, w24)
+        self.affine = SlowLinear(
+            config.style_dim, w24, AFFINE_RATE, 0.5 / math.sqrt(config.style_dim), bias=1.0
+        )
         self.to_patches = nn.Conv2d(w24, 16 * config.patch**2, 3, padding=1)
         self.to_image = nn.Conv2d(16, config.channels, 3, padding=1)
         he_init(self.to_grey)
         he_init(self.to_patches)
         he_init(self.to_image)
-        nn.init.normal_(self.affine.weight, std=0.5 / math.sqrt(config.style_dim))
-        nn.init.ones_(self.affine.bias)
         with torch.no_grad():  # a patch begins as one colour (ICNR, Aitken et al. 2017): no checkerboard
             kernel: Tensor = self.to_patches.weight
             kernel.copy_(kernel[:: config.patch**2].repeat_interleave(config.patch**2, 0))
