@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,15 @@ from fergan.models import preset
 from fergan.moments import LAST_SEED as LAST_SEED
 from fergan.moments import Drawer
 from fergan.moments import Moment as Moment
+from fergan.translation import Change as Change
+from fergan.translation import Translation as Translation
+from fergan.translation import Translator
 
 JUDGE = "judge"
 """The classifier that reads every face, unless another is asked for."""
-UNABLE = {"generator": "draws no faces", "classifier": "reads no emotions"}
+TEACHER = "teacher"
+"""The classifier that translators were trained with; where it is here, it reads a face before it is changed."""
+UNABLE = {"generator": "draws no faces", "classifier": "reads no emotions", "translator": "changes no faces"}
 MOST_FRAMES = 1200
 """Frames of one animation."""
 
@@ -91,6 +97,11 @@ class Engine:
     def classifiers(self) -> list[str]:
         """Names of the models that read a face's emotion: those that `classify` takes."""
         return self._of_kind("classifier")
+
+    @property
+    def translators(self) -> list[str]:
+        """Names of the models that give a face another expression: those that `translate` takes."""
+        return self._of_kind("translator")
 
     def _of_kind(self, kind: str) -> list[str]:
         return [name for name, found in self.models.items() if preset(found.model, found.preset).kind == kind]
@@ -221,10 +232,7 @@ class Engine:
             ValueError: an unknown model, one that is no classifier, or an array that is no batch of faces.
         """
         slot = self._slot(model, "classifier")
-        if faces.dtype != np.uint8 or faces.ndim not in (3, 4) or (faces.ndim == 4 and faces.shape[3] != 3):
-            raise ValueError(
-                f"Faces are uint8 [B, H, W] or [B, H, W, 3]; got {faces.dtype} {list(faces.shape)}."
-            )
+        _check_batch(faces)
         if len(faces) == 0:
             return np.zeros((0, len(emotions.EMOTIONS)), np.float32)
         network, config = self._network(slot), slot.checkpoint.build_config()
@@ -232,6 +240,52 @@ class Engine:
             images = fit(from_array(faces).to(self.device), config.image_size, config.channels)
             answer: NDArray[np.float32] = network(images).softmax(dim=1).cpu().numpy()
         return answer
+
+    def translate_faces(
+        self,
+        model: str,
+        faces: Pixels,
+        emotion: ArrayLike,
+        intensity: ArrayLike,
+        source: ArrayLike | None = None,
+    ) -> Pixels:
+        """Faces, uint8 [B, H, W] or [B, H, W, 3], emotion [B, 7], intensity [B] in [0, 1.5] -> such faces.
+
+        Intensity 0 gives the face itself, bit for bit. Faces of another size or colour than the model's are
+        fitted to it, and the change is brought to them. `source` [B, 7] says which emotions they show now;
+        None asks the teacher, or the judge where there is none. Weights of emotions are normalised here.
+
+        Raises:
+            ValueError: an unknown model, one that changes no faces, arrays that do not match, or numbers out
+                of range.
+        """
+        translator = self._translator(model)
+        _check_batch(faces)
+        return translator.faces(faces, emotion, intensity, source)
+
+    def translate(
+        self,
+        model: str,
+        photo: Image.Image,
+        emotion: ArrayLike,
+        intensity: float,
+        faces: Sequence[Face] | None = None,
+    ) -> Translation:
+        """Photo, mode L or RGB, emotion [7], intensity in [0, 1.5] -> the photo with its faces changed in place.
+
+        At its own resolution, and nowhere but in the faces' squares; at intensity 0 it is the very photo.
+        `faces` None changes every face that is found; looking for them takes longer than changing them.
+
+        Raises:
+            ValueError: as `translate_faces` has it; no face, too many, or one too small or outside the photo.
+        """
+        translator = self._translator(model)
+        return translator.photo(photo, emotion, intensity, find_faces(photo) if faces is None else faces)
+
+    def _translator(self, model: str) -> Translator:
+        slot = self._slot(model, "translator")
+        read = partial(self.classify, model=TEACHER if TEACHER in self.classifiers else JUDGE)
+        return Translator(self._network(slot), slot.checkpoint.build_config(), self.device, read)
 
     def _slot(self, model: str, kind: str | None = None) -> _Slot:
         able = self._of_kind(kind) if kind else list(self._slots)
@@ -249,6 +303,11 @@ class Engine:
                 layout = torch.channels_last  # of ways to run on a CPU the fastest that draws the same faces
                 slot.network = checkpoint.load(slot.folder)[1].to(self.device, memory_format=layout)  # type: ignore[call-overload]
             return slot.network
+
+
+def _check_batch(faces: Pixels) -> None:
+    if faces.dtype != np.uint8 or faces.ndim not in (3, 4) or (faces.ndim == 4 and faces.shape[3] != 3):
+        raise ValueError(f"Faces are uint8 [B, H, W] or [B, H, W, 3]; got {faces.dtype} {list(faces.shape)}.")
 
 
 def _find(source: str | Path) -> dict[str, Path]:

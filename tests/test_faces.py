@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from fergan.engine import Engine
-from fergan.faces import SMALL, Face, crop, find_faces, whole_photo
+from fergan.faces import SMALL, Face, bounds, crop, find_faces, optical_flow, whole_photo
 from fergan.images import from_photo
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -85,6 +85,26 @@ def test_colour_is_kept_where_it_is_asked_for():
     assert crop(photo, whole_photo(photo), 64, 3).shape == (64, 64, 3)
     assert (crop(photo, whole_photo(photo), 64, 3) == (200, 100, 50)).all()
     assert crop(photo, whole_photo(photo), 32).shape == (32, 32)
+
+
+def test_bounds_hold_the_square_and_end_with_the_photo():
+    assert bounds((200, 100), Face(50, 40, 20)) == (40, 30, 60, 50)
+    assert bounds((200, 100), Face(50, 40, 20), around=5) == (35, 25, 65, 55)
+    assert bounds((200, 100), Face(190, 10, 40)) == (170, 0, 200, 30)
+    assert bounds((200, 100), Face(100, 50, 20, 45)) == (85, 35, 115, 65)  # its corners reach 14.1
+    left, top, right, bottom = bounds((200, 100), Face(500, -90, 20))
+    assert (left, top, right, bottom) == (199, 0, 200, 1)
+
+
+@pytest.mark.parametrize(("right", "down"), [(2, 0), (0, -3), (-1, 1)])
+def test_flow_says_where_each_point_comes_from(right, down):
+    rough = np.random.default_rng(0).integers(0, 256, (12, 12), np.uint8)
+    wide = np.asarray(Image.fromarray(rough).resize((72, 72), Image.Resampling.BICUBIC))
+    before, after = wide[12:60, 12:60], wide[12 + down : 60 + down, 12 + right : 60 + right]
+    flow = optical_flow(before, after)
+    assert (flow.shape, flow.dtype) == ((48, 48, 2), np.float32)
+    assert np.allclose(48 * flow[12:36, 12:36].mean(axis=(0, 1)), (right, down), atol=0.3)
+    assert not optical_flow(before, before).any()
 
 
 # --- finding ---

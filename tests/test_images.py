@@ -160,3 +160,50 @@ def test_bombs_are_refused_unopened(size):
     content = bomb[:12] + header + zlib.crc32(header).to_bytes(4, "big") + bomb[33:]
     with pytest.raises(ValueError, match="more than 64 million pixels"):
         from_photo(content)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+@pytest.mark.parametrize(("turn", "corner"), [(6, (27, 2)), (8, (2, 17)), (3, (17, 27))])
+def test_exif_turns_the_photo_of_a_phone(kind, turn, corner):
+    picture = Image.new("RGB", (20, 30), "black")
+    picture.paste("white", (0, 0, 6, 6))
+    exif = Image.Exif()
+    exif[0x0112] = turn
+    photo = from_photo(saved(picture, kind, exif=exif))
+    assert photo.size == ((30, 20) if turn in (6, 8) else (20, 30))
+    assert min(photo.getpixel(corner)) > 200
+    assert max(photo.getpixel((2, 2))) < 50
+
+
+def test_two_pictures_in_one_file_are_the_first():
+    """A phone's MPO: the photo, and another one for its depth."""
+    content = saved(
+        Image.new("L", (16, 8), 200), "MPO", append_images=[Image.new("L", (4, 4))], save_all=True
+    )
+    assert from_photo(content).size == (16, 8)
+
+
+def test_clear_webp_becomes_white():
+    picture = Image.new("RGBA", (4, 4), (10, 20, 30, 0))
+    assert from_photo(saved(picture, "WEBP", lossless=True)).getpixel((1, 1)) == (255, 255, 255)
+
+
+def test_sixteen_bits_of_colour_become_eight():
+    """Pillow writes no such PNG: header, one row of two pixels, end."""
+
+    def chunk(name, body):
+        return len(body).to_bytes(4, "big") + name + body + zlib.crc32(name + body).to_bytes(4, "big")
+
+    levels = np.array([[0, 257 * 100, 65535], [257 * 7, 0, 0]], ">u2")
+    header = (2).to_bytes(4, "big") + (1).to_bytes(4, "big") + bytes([16, 2, 0, 0, 0])
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" + levels.tobytes()))
+    photo = from_photo(b"\x89PNG\r\n\x1a\n" + body + chunk(b"IEND", b""))
+    assert np.asarray(photo).tolist() == [[[0, 100, 255], [7, 0, 0]]]
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_twelve_megapixels_of_colour_are_turned(kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = from_photo(saved(Image.new("RGB", (4000, 3000), "red"), kind, exif=exif))
+    assert (photo.mode, photo.size) == ("RGB", (3000, 4000))
