@@ -1,8 +1,9 @@
-"""What a generated picture says about itself: openly synthetic, by which model, from which settings.
+"""What a picture made here says about itself: drawn or edited by AI, by which model, from which settings.
 
 `python -m fergan.provenance FILE` prints what a file says. A picture carries it twice: as PNG text, for
 people and for the page that it is dropped on, and as XMP, which outlives other formats and photo tools
-and names the IPTC source type "trained algorithmic media".
+and names the IPTC source type: "trained algorithmic media", or for a photo that was edited "composite with
+trained algorithmic media".
 """
 
 import html
@@ -22,6 +23,7 @@ from PIL.PngImagePlugin import PngInfo
 KEY = "fergan"
 """The PNG text chunk, and the XMP namespace, that hold the settings as JSON."""
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+EDITED_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 <x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
@@ -54,6 +56,8 @@ class Record:
     """The face that lent pose and shape (style mixing)."""
     moments: tuple["Record", ...] = ()
     """What an animation passes through; emotion and seed above are its first moment's."""
+    edited: tuple[float, int] | None = None
+    """Intensity, and how many faces, where a photo was edited rather than drawn; it has no seed then: 0."""
 
     def __post_init__(self) -> None:
         """Checks types and signs; whether a model or an emotion exists is for whoever draws to say.
@@ -76,12 +80,25 @@ class Record:
             and (self.coarse_seed is None or _is_count(self.coarse_seed))
             and all(isinstance(moment, Record) and not moment.moments for moment in self.moments)
             and (self.sheet is None or (len(self.sheet) == 2 and all(map(_is_count, self.sheet))))
+            and (self.edited is None or _is_edit(self.edited))
         )
         if not fits:
             raise ValueError("These settings of a picture do not hold together.")
 
     def json(self) -> str:
         """The settings as one line of JSON."""
+        if self.edited is not None:
+            intensity, faces = self.edited
+            return json.dumps(
+                {
+                    "edited": True,
+                    "model": self.model,
+                    "emotion": dict(self.emotion),
+                    "intensity": intensity,
+                    "faces": faces,
+                    "weights": self.weights,
+                }
+            )
         settings: dict[str, Any] = {
             "synthetic": True,
             "model": self.model,
@@ -109,6 +126,13 @@ class Record:
         blend = " and ".join(
             name if weight == 1 else f"{weight:.0%} {name}" for name, weight in self.emotion.items() if weight
         )
+        if self.edited is not None:
+            intensity, faces = self.edited
+            whose = "a face" if faces == 1 else f"{faces} faces"
+            return (
+                f"Edited by AI, not how the picture was taken: the model {self.model} gave {whose} another"
+                f" expression, {blend}, at {intensity:.0%} intensity."
+            )
         if self.moments:
             return (
                 f"A synthetic animation, no person: drawn by the model {self.model}, through"
@@ -136,10 +160,26 @@ def png(picture: Image.Image, record: Record) -> bytes:
     return file.getvalue()
 
 
+def jpeg(picture: Image.Image, record: Record) -> bytes:
+    """The picture as a JPEG that carries its record: in XMP, and for people as its comment."""
+    file = BytesIO()
+    picture.save(
+        file,
+        "JPEG",
+        quality=95,
+        comment=record.sentence().encode(),
+        xmp=xmp(record).encode(),
+        icc_profile=picture.info.get("icc_profile"),
+    )
+    return file.getvalue()
+
+
 def xmp(record: Record) -> str:
     """The record as an XMP packet, which PNG, JPEG and WebP can all hold."""
     return _XMP.format(
-        source=SOURCE_TYPE, settings=html.escape(record.json()), description=html.escape(record.sentence())
+        source=SOURCE_TYPE if record.edited is None else EDITED_TYPE,
+        settings=html.escape(record.json()),
+        description=html.escape(record.sentence()),
     )
 
 
@@ -205,6 +245,9 @@ def main(arguments: list[str]) -> int:
 def _parse(text: str) -> Record:
     try:
         found = json.loads(text)
+        if found.get("edited"):
+            how = (found["intensity"], found["faces"])
+            return Record(found["model"], found["emotion"], 0, weights=found.get("weights", ""), edited=how)
         sheet = found.get("sheet")
         return Record(
             found["model"],
@@ -228,6 +271,10 @@ def _parse(text: str) -> Record:
         )
     except (json.JSONDecodeError, RecursionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("What this picture says about itself is damaged.") from error
+
+
+def _is_edit(edited: tuple[object, ...]) -> bool:
+    return len(edited) == 2 and _is_number(edited[0]) and _is_count(edited[1])
 
 
 def _is_count(value: object) -> bool:

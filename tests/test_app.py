@@ -21,11 +21,12 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import app
-from fergan import checkpoint, provenance
+from fergan import checkpoint, hub, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
 from fergan.ui import TABS, models, theme
 from fergan.ui.sheet import MOST, Sheet
+from tests import fake_hub
 
 ROOT = Path(app.__file__).parent
 ASKED = {"model": "acgan", "emotion": "happy", "seed": 5, "count": 3, "truncation": 1.0}
@@ -75,7 +76,8 @@ def ask(page, http):
 
 def test_the_endpoints_are_these(client):
     found = client.view_api(return_format="dict", print_info=False)
-    assert set(found["named_endpoints"]) == {"/generate", "/mix", "/animate", "/recognise", "/models"}
+    names = {"/generate", "/mix", "/animate", "/translate", "/recognise", "/models"}
+    assert set(found["named_endpoints"]) == names
     assert not found["unnamed_endpoints"]
     parameters = found["named_endpoints"]["/generate"]["parameters"]
     assert [parameter["parameter_name"] for parameter in parameters] == ["model", "emotion", "count", "seed"]
@@ -218,6 +220,9 @@ def test_pictures_that_restore_nothing_get_a_sentence(ask):
     record = provenance.Record("acgan", {"joy": 1.0}, 3)
     joy = base64.b64encode(provenance.png(Image.new("L", (4, 4)), record)).decode()
     assert "Unknown emotion 'joy'" in ask("restore", joy)["error"]
+    record = provenance.Record("stargan", {"happy": 1.0}, 0, edited=(1.0, 1))
+    edited = base64.b64encode(provenance.png(Image.new("L", (4, 4)), record)).decode()
+    assert "edited photo" in ask("restore", edited)["error"]
     assert ask("restore", base64.b64encode(b"hello").decode())["error"] == "This file is not a picture."
     assert "whole" in ask("restore", "!")["error"]
     assert "larger than 8 MB" in ask("restore", "A" * (theme.MAX_UPLOAD * 4 // 3 + 8))["error"]
@@ -295,6 +300,68 @@ def test_measures_are_told_with_their_meaning(weights, tmp_path):
     terms = dict(found["terms"])
     assert terms["emotion read: drawn faces whose emotion the judge reads as asked"] == "76.5%"
     assert not any("confusion" in term for term in terms)
+
+
+# --- models of the Hub ---
+
+
+@pytest.fixture
+def shared(weights, monkeypatch, tmp_path):
+    """A Hub in memory that holds two of the models."""
+    with fake_hub.serving(monkeypatch, tmp_path) as server:
+        hub.push(weights / "acgan", "tester/faces")
+        hub.push(weights / "cgan", "tester/others", tag="v1")
+        yield server
+
+
+def test_models_of_the_hub_stand_next_to_the_bundled_ones(weights, shared):
+    engine = Engine([weights, "tester/faces", "tester/others@v1"], device="cpu")
+    assert engine.generators == ["acgan", "cgan", "tester/faces", "tester/others@v1"]
+    rows, seeds = np.eye(7)[[3, 4]], [5, 6]
+    for name, bundled in (("tester/faces", "acgan"), ("tester/others@v1", "cgan")):
+        assert np.array_equal(engine.generate(name, rows, seeds), engine.generate(bundled, rows, seeds))
+    page = app.build_app(engine)
+    tabs = {found["props"].get("elem_id"): found for found in page.config["components"]}
+    for tab in ("generate-tab", "mix-tab"):
+        told = {model["name"]: model["title"] for model in tabs[tab]["props"]["props"]["facts"]["models"]}
+        assert told["tester/others@v1"] == "tester/others@v1"
+    cards = {card["name"]: card for card in tabs["models-tab"]["props"]["props"]["facts"]["cards"]}
+    assert cards["tester/faces"]["title"] == "tester/faces"
+
+    def ask(http, tab, verb, fields):
+        body = {"data": fields, "component_id": tabs[tab]["id"], "fn_name": verb, "session_hash": "test"}
+        return http.post("/gradio_api/component_server/", json=body).json()
+
+    with TestClient(gr.routes.App.create_app(page)) as http:
+        asked = {**ASKED, "model": "tester/others@v1"}
+        face = ask(http, "generate-tab", "save", {**asked, "kind": "face", "face": 6})
+        assert face["name"] == "happy_tester-others-v1_seed000006.png"  # a slash would be a folder
+        assert ask(http, "generate-tab", "restore", face["content"])["model"] == "tester/others@v1"
+        assert len(ask(http, "generate-tab", "save", {**asked, "kind": "zip"})["content"]) > 100
+        moment = {"emotion": {"happy": 1}, "seed": 6, "truncation": 1.0, "coarse_seed": None}
+        mixed = ask(http, "mix-tab", "save", {"model": "tester/faces", "moment": moment, "kind": "face"})
+        assert mixed["name"] == "happy_tester-faces_seed000006.png"
+        assert len(ask(http, "models-tab", "draw", {**asked, "count": 2})["faces"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("models", "sentence"),
+    [
+        (["tester/faces", "tester/faces"], "Two models are named tester/faces: "),
+        (["tester/faces", "tester/none"], "The Hub has no model tester/none, or HF_TOKEN may not see it."),
+        (
+            ["tester/faces", "tester/bert"],
+            "tester/bert: format None came, 1 was due. It is no model that fergan",
+        ),
+        (["tester/faces@v9"], "tester/faces has no revision 'v9'."),
+    ],
+)
+def test_what_the_hub_cannot_give_gets_a_sentence_and_2(shared, capsys, models, sentence):
+    shared.repos["model", "tester/bert"] = fake_hub.Repo(private=False)
+    shared.repos["model", "tester/bert"].commit({"config.json": b"{}", "model.safetensors": b"x"})
+    assert app.main(["--models", *models]) == 2
+    last = capsys.readouterr().err.splitlines()[-1]  # after the bars of what was fetched
+    assert last.startswith(f"app.py: {sentence}")
 
 
 # --- the command ---

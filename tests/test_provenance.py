@@ -48,6 +48,33 @@ def test_xmp_alone_is_enough_in_a_png():
     assert provenance.read(_png_with(info)) == RECORD
 
 
+EDITED = Record("stargan", {"happy": 1.0}, 0, weights="0123456789ab", edited=(0.8, 2))
+
+
+@pytest.mark.parametrize("write", [provenance.png, provenance.jpeg])
+def test_an_edited_photo_says_so(write):
+    content = write(PICTURE, EDITED)
+    assert provenance.read(content) == EDITED
+    with Image.open(io.BytesIO(content)) as found:
+        packet = found.info["xmp"]
+        said = found.info.get("Description") or found.info["comment"].decode()
+    assert provenance.EDITED_TYPE.encode() in packet
+    assert provenance.SOURCE_TYPE.encode() + b'"' not in packet
+    assert said == EDITED.sentence()
+    assert "Edited by AI" in said
+    assert "stargan gave 2 faces another expression, happy, at 80% intensity" in said
+    settings = json.loads(EDITED.json())
+    assert settings["edited"] is True
+    assert "seed" not in settings
+
+
+def test_a_jpeg_keeps_its_colour_profile():
+    picture = PICTURE.copy()
+    picture.info["icc_profile"] = b"a profile"
+    with Image.open(io.BytesIO(provenance.jpeg(picture, EDITED))) as found:
+        assert found.info["icc_profile"] == b"a profile"
+
+
 def test_pictures_of_others_are_refused(tmp_path):
     PICTURE.save(tmp_path / "plain.png")
     with pytest.raises(ValueError, match="does not say"):
@@ -77,6 +104,9 @@ def test_pictures_of_others_are_refused(tmp_path):
         '{"model": "m", "emotion": {"happy": 1}, "seed": true}',
         '{"model": "m", "emotion": {"happy": 1}, "seed": 1, "count": 0}',
         '{"model": "m", "emotion": {"happy": 1}, "seed": 1, "sheet": [1]}',
+        '{"edited": true, "model": "m", "emotion": {"happy": 1}}',
+        '{"edited": true, "model": "m", "emotion": {"happy": 1}, "intensity": "1", "faces": 1}',
+        '{"edited": true, "model": "m", "emotion": {"happy": 1}, "intensity": 1, "faces": 0.5}',
         "[" * 100_000,
     ],
 )

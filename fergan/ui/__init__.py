@@ -3,11 +3,12 @@
 from collections.abc import Callable
 
 from fergan.engine import Engine
-from fergan.ui import gallery, generate, mix, recognise
+from fergan.ui import gallery, generate, mix, recognise, translate
 
 TABS: dict[str, Callable[[Engine], None]] = {
     "Generate": generate.build,
     "Mix": mix.build,
+    "Translate": translate.build,
     "Recognise": recognise.build,
     "Models": gallery.build,
 }

@@ -12,7 +12,7 @@ from fergan import animate, emotions, images, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine, Moment
 from fergan.images import Pixels
-from fergan.ui.sheet import File, data_uri, whole
+from fergan.ui.sheet import EDITED, File, data_uri, whole
 
 MOST = 24
 """Moments in one request, and in one animation."""
@@ -52,16 +52,32 @@ def parse(fields: Any) -> Moment:
             f"A moment is an emotion (weights by name) and a seed; got {repr(fields)[:60]}."
             ' Write it like {"emotion": {"happy": 1}, "seed": 7}.'
         )
-    weights = dict.fromkeys(EMOTIONS, 0.0)
-    for name, weight in fields["emotion"].items():
-        weights[EMOTIONS[emotions.index(str(name))]] = _number(weight, f"The weight of {name}")
+    weights = row(fields["emotion"])
     truncation, coarse = fields.get("truncation", 1.0), fields.get("coarse_seed")
     return Moment(
-        tuple(weights.values()) if any(weights.values()) else _NEUTRAL,
+        weights if any(weights) else _NEUTRAL,
         whole(fields.get("seed"), "A seed"),
-        _number(truncation, "Truncation"),
+        number(truncation, "Truncation"),
         None if coarse is None else whole(coarse, "The seed of pose and shape"),
     )
+
+
+def row(emotion: Mapping[str, Any]) -> tuple[float, ...]:
+    """Weights by name, those that are not there 0 -> weights of the seven.
+
+    Raises:
+        ValueError: an unknown name, or a weight that is no number.
+    """
+    weights = dict.fromkeys(EMOTIONS, 0.0)
+    for name, weight in emotion.items():
+        weights[EMOTIONS[emotions.index(str(name))]] = number(weight, f"The weight of {name}")
+    return tuple(weights.values())
+
+
+def shares(emotion: Sequence[float]) -> dict[str, float]:
+    """Weights of the seven -> what a record keeps: those above 0, by name."""
+    rounded = ((name, round(weight, 6)) for name, weight in zip(EMOTIONS, emotion, strict=True))
+    return {name: weight for name, weight in rounded if weight}
 
 
 def parse_all(fields: Any, least: int = 1) -> list[Moment]:
@@ -114,11 +130,7 @@ def record(engine: Engine, model: str, moments: Sequence[Moment]) -> provenance.
     told = [
         provenance.Record(
             model,
-            {
-                name: round(weight, 6)
-                for name, weight in zip(EMOTIONS, moment.emotion, strict=True)
-                if round(weight, 6)
-            },
+            shares(moment.emotion),
             moment.seed,
             truncation=moment.truncation,
             weights=engine.fingerprint(model),
@@ -197,7 +209,7 @@ class Film:
         return cls(
             str(fields.get("model")),
             tuple(parse_all(fields.get("moments"), least=2)),
-            _number(fields.get("seconds"), "The time from one moment to the next"),
+            number(fields.get("seconds"), "The time from one moment to the next"),
             bool(fields.get("loop")),
             str(fields.get("kind")),
             whole(fields.get("width"), "The width"),
@@ -239,6 +251,8 @@ def settings(content: bytes, engine: Engine) -> dict[str, Any]:
         ValueError: not a picture, not one of ours, or one that no model here can draw again.
     """
     found = provenance.read(content)
+    if found.edited is not None:
+        raise ValueError(EDITED)
     if found.model not in engine.generators:
         raise ValueError(f"This picture was drawn by the model {found.model}, which is not here.")
     if found.coarse_seed is not None and found.model not in engine.mixers:
@@ -261,15 +275,24 @@ def settings(content: bytes, engine: Engine) -> dict[str, Any]:
     return {"model": found.model, "moments": moments, "said": found.sentence(), "note": " ".join(notes)}
 
 
-def _number(value: Any, what: str) -> float:
+def number(value: Any, what: str) -> float:
+    """A number of JSON.
+
+    Raises:
+        ValueError: anything else, or one that is not finite.
+    """
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise ValueError(f"{what} is a number; got {value!r}.")
     return float(value)
 
 
 def _stem(model: str, moment: Moment) -> str:
-    """`happy50-sad50_acgan_seed000123`; a Hub id holds signs that file names must not."""
+    return f"{stem(model, moment.emotion)}_seed{moment.seed:06d}"
+
+
+def stem(model: str, emotion: Sequence[float]) -> str:
+    """`happy50-sad50_acgan`, how a file's name begins; a Hub id holds signs that file names must not."""
     name = "".join(sign if sign.isalnum() or sign in "-." else "-" for sign in model)
-    shares = {name: round(100 * share) for name, share in zip(EMOTIONS, moment.emotion, strict=True)}
-    blend = "-".join(f"{name}{share}" if share < 100 else name for name, share in shares.items() if share)
-    return f"{blend}_{name}_seed{moment.seed:06d}"
+    parts = {name: round(100 * share) for name, share in zip(EMOTIONS, emotion, strict=True)}
+    blend = "-".join(f"{name}{share}" if share < 100 else name for name, share in parts.items() if share)
+    return f"{blend}_{name}"

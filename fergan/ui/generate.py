@@ -15,6 +15,7 @@ from fergan.engine import LAST_SEED, Engine
 from fergan.ui import models
 from fergan.ui.server import Answer, Verb, answering, received, sentence
 from fergan.ui.sheet import (
+    EDITED,
     LARGE,
     MOST,
     Sheet,
@@ -104,6 +105,8 @@ def _settings(encoded: str, engine: Engine) -> Answer:
         ValueError: too large, not a picture, not one of ours, or one that no model here can draw again.
     """
     record = provenance.read(received(encoded))
+    if record.edited is not None:
+        raise ValueError(EDITED)
     if record.model not in engine.generators:
         raise ValueError(f"This picture was drawn by the model {record.model}, which is not here.")
     emotion = max(record.emotion, key=lambda name: record.emotion[name])

@@ -18,7 +18,7 @@ from fergan.emotions import EMOTIONS
 from fergan.engine import JUDGE, Engine, Found
 from fergan.images import from_photo
 from fergan.ui import models
-from fergan.ui.server import Answer, Verb, answering, received, sentence
+from fergan.ui.server import Answer, Verb, answering, received, sentence, taken
 from fergan.ui.sheet import data_uri
 from fergan.ui.theme import MAX_UPLOAD, script, static
 
@@ -184,22 +184,8 @@ def _endpoint(engine: Engine) -> None:
                 raise ValueError(UNREADABLE)
             if photo is None:
                 raise ValueError("Send a photo; none came.")
-            return read(engine, from_photo(_taken(Path(photo))), _default(engine.classifiers))[1]
+            return read(engine, from_photo(taken(Path(photo))), _default(engine.classifiers))[1]
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
 
     gr.Button(**hidden).click(recognise, file, answer, api_name="recognise")
-
-
-def _taken(upload: Path) -> bytes:
-    """What an upload holds; the file itself, in Gradio's cache, is gone.
-
-    Raises:
-        ValueError: it is gone already.
-    """
-    try:
-        content = upload.read_bytes()
-    except FileNotFoundError:
-        raise ValueError("The photo is no longer here; send it once more.") from None
-    upload.unlink(missing_ok=True)
-    return content

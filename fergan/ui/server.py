@@ -6,6 +6,7 @@ import functools
 import logging
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from fergan.ui.theme import MAX_UPLOAD
@@ -59,3 +60,17 @@ def received(encoded: str) -> bytes:
         return base64.b64decode(encoded, validate=True)
     except binascii.Error as error:
         raise ValueError("The file did not arrive whole.") from error
+
+
+def taken(upload: Path) -> bytes:
+    """What an upload holds; the file itself, in Gradio's cache, is gone.
+
+    Raises:
+        ValueError: it is gone already.
+    """
+    try:
+        content = upload.read_bytes()
+    except FileNotFoundError:
+        raise ValueError("The photo is no longer here; send it once more.") from None
+    upload.unlink(missing_ok=True)
+    return content

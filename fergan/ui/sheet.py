@@ -21,6 +21,7 @@ MOST = 64
 """Faces on one sheet, at most."""
 LARGE = 512
 """Side in pixels of a face to keep; a model's own size is the other choice."""
+EDITED = "This is an edited photo: no face can be drawn again from it."
 _CELL, _GAP = 192, 12
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 

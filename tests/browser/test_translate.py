@@ -1,0 +1,512 @@
+"""The tab Translate in a browser: photos and faces, the seven, the divider, film, camera. Its translator is noise."""
+
+import base64
+import io
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import app
+from fergan import provenance
+from fergan.emotions import EMOTIONS
+from fergan.engine import Face
+from tests.browser.test_recognise import transfer
+from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
+from tests.test_translate import translating, translating_weights  # noqa: F401 - fixtures
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = playwright.expect
+
+REQUESTS = "**/component_server/**"
+CHANGED = """() => {
+    const [one, other] = ['before', 'after'].map((name) => {
+        const canvas = document.querySelector(`.tr-${name}`);
+        return canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+    });
+    const columns = new Array(one.width).fill(0);
+    one.data.forEach((level, at) => {
+        const column = (at >> 2) % one.width;
+        columns[column] = Math.max(columns[column], Math.abs(level - other.data[at]));
+    });
+    return columns;
+}"""  # the largest difference in each column, of one moment
+GREY = png(Image.new("L", (200, 150), 120))
+
+
+@pytest.fixture(scope="module")
+def address(translating):  # noqa: F811
+    page = app.build_app(translating)
+    yield app.serve(page, "127.0.0.1")
+    page.close(verbose=False)
+
+
+@pytest.fixture
+def opened(visit):
+    """Opens the tab by a link."""
+
+    def opened(query="", **options):
+        page = visit("?tab=translate" + query, **options)
+        page.wait_for_selector(".translate .example img[src]")
+        return page
+
+    return opened
+
+
+def choose(page, content, name="people.png"):
+    page.get_by_label("Choose a photo").set_input_files(
+        [{"name": name, "mimeType": "image/png", "buffer": content}]
+    )
+
+
+def cut_off(page):
+    """Lets no request through; one that is sent at once might still slip by, so this waits until one fails."""
+    page.route(REQUESTS, lambda route: route.abort())
+    page.wait_for_function(
+        "fetch('/gradio_api/component_server/', {method: 'POST'}).then(() => false, () => true)"
+    )
+
+
+def state(page, name):
+    expect(page.locator(".translate")).to_have_attribute("data-state", name, timeout=20_000)
+
+
+def said(page):
+    return page.locator(".tr-said")
+
+
+def shown(page, which="after"):
+    uri = page.locator(f".tr-{which}").evaluate("canvas => canvas.toDataURL()")
+    return np.array(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))).convert("RGB"), int)
+
+
+def places(page):
+    return page.locator(".translate .box").evaluate_all("all => all.map(box => box.style.cssText)")
+
+
+@pytest.fixture
+def done(opened, people):  # noqa: F811
+    """The tab with a photo of two, the first of them changed."""
+
+    def done(query="", **options):
+        page = opened(query, **options)
+        choose(page, png(people))
+        expect(said(page)).not_to_be_empty(timeout=20_000)
+        return page
+
+    return done
+
+
+def test_a_photo_is_changed_without_a_click(done, people, translating):  # noqa: F811
+    page = done()
+    expect(said(page)).to_have_text("Face 1 of 2: happy at 100\u00a0%, by StarGAN.")
+    expect(page.locator(".tr-heard")).to_contain_text("The judge read ")
+    expect(page.locator(".translate .box")).to_have_count(2)
+    expect(page.locator(".translate .box").first).to_have_attribute("aria-pressed", "true")
+    first = translating.find(people, "stargan")[0].face
+    changed = translating.translate("stargan", people, np.eye(7)[3], 1.0, [first]).photo.convert("RGB")
+    moved = np.abs(np.asarray(changed, int) - np.asarray(people.convert("RGB"))).mean()
+    assert moved > 1
+    assert np.abs(shown(page) - np.asarray(changed)).mean() < moved / 3  # but for the JPEG on its way
+    assert np.array_equal(shown(page, "before"), np.asarray(people.convert("RGB")))
+
+
+def test_a_face_is_chosen_and_all_at_once(done, people):  # noqa: F811
+    page = done()
+
+    def halves():
+        moved = np.abs(shown(page) - np.asarray(people.convert("RGB"))).max(axis=(0, 2)) > 40
+        return bool(moved[:320].any()), bool(moved[420:].any())
+
+    assert halves() == (True, False)
+    page.locator(".translate .box").nth(1).click()
+    expect(said(page)).to_contain_text("Face 2 of 2: happy")
+    assert halves() == (False, True)
+    page.get_by_role("button", name="All faces").click()
+    expect(said(page)).to_contain_text("All 2 faces: happy")
+    assert halves() == (True, True)
+    page.get_by_role("button", name="Face 1", exact=True).press("Enter")
+    expect(said(page)).to_contain_text("Face 1 of 2")
+
+
+def test_emotions_by_click_key_and_arrow(done):
+    page = done()
+    seen = {shown(page).tobytes()}
+    page.locator(".tr-mood", has_text="sad").click()
+    expect(said(page)).to_contain_text("sad at 100")
+    seen.add(shown(page).tobytes())
+    page.keyboard.press("6")
+    expect(said(page)).to_contain_text("surprise at 100")
+    seen.add(shown(page).tobytes())
+    page.get_by_role("radio", name="surprise").focus()
+    page.keyboard.press("ArrowRight")
+    expect(said(page)).to_contain_text("neutral at 100")
+    seen.add(shown(page).tobytes())
+    assert len(seen) == 4
+
+
+def test_the_seven_show_the_same_face(done):
+    page = done()
+    expect(page.locator(".tr-mood img[src]")).to_have_count(7)
+    thumbs = page.locator(".tr-mood img").evaluate_all("images => images.map(image => image.src)")
+    assert len(set(thumbs)) == 7
+    page.get_by_role("slider", name="How strong").fill("20")
+    expect(page.locator(".tr-mood img").first).not_to_have_attribute("src", thumbs[0])
+
+
+def test_intensity_0_is_the_photo_to_the_pixel(done):
+    page = done()
+    assert not np.array_equal(shown(page), shown(page, "before"))
+    page.get_by_role("slider", name="How strong").fill("0")
+    expect(said(page)).to_contain_text("happy at 0\u00a0%")
+    assert np.array_equal(shown(page), shown(page, "before"))
+
+
+def test_one_request_at_a_time_and_the_last_wins(done):
+    page = done()
+    expect(page.locator(".tr-mood img[src]")).to_have_count(7)
+    flying, most, last = [], [], []
+
+    def begun(request):
+        body = json.loads(request.post_data or "{}")
+        if body.get("fn_name") == "change":
+            flying.append(request)
+            most.append(len(flying))
+            last.append(body["data"]["intensity"])
+
+    page.on("request", begun)
+    page.on("requestfinished", lambda request: request in flying and flying.remove(request))
+    page.evaluate(
+        """async () => {
+            const slider = document.querySelector('#translate-intensity');
+            for (let value = 100; value >= 31; value--) {
+                slider.value = value;
+                slider.dispatchEvent(new Event('input', {bubbles: true}));
+                await new Promise((done) => setTimeout(done, 5));
+            }
+        }"""
+    )
+    expect(said(page)).to_contain_text("at 31\u00a0%")
+    assert max(most) == 1
+    assert len(most) < 70
+    assert last[-1] == 0.31
+    drawn = shown(page)
+    page.get_by_role("slider", name="How strong").fill("90")
+    expect(said(page)).to_contain_text("at 90\u00a0%")
+    asked = len(most)
+    page.get_by_role("slider", name="How strong").fill("31")
+    expect(said(page)).to_contain_text("at 31\u00a0%")
+    assert len(most) - asked <= 1  # what was drawn before is not asked for again, but once for its detail
+    assert np.array_equal(shown(page), drawn)
+
+
+def test_the_divider_goes_by_key_and_by_hand(done):
+    page = done()
+    divider = page.get_by_role("slider", name="Before and after")
+    divider.press("Home")
+    assert divider.get_attribute("aria-valuenow") == "0"
+    divider.press("ArrowRight")
+    divider.press("Shift+ArrowRight")
+    assert divider.get_attribute("aria-valuenow") == "12"
+    expect(page.locator(".tr-after")).to_have_css("clip-path", "inset(0px 0px 0px 12%)")
+    edges = page.locator(".tr-view").bounding_box()
+    line = divider.bounding_box()
+    page.mouse.move(line["x"] + line["width"] / 2, line["y"] + 40)
+    page.mouse.down()
+    page.mouse.move(edges["x"] + edges["width"] * 0.75, line["y"] + 40, steps=3)
+    page.mouse.up()
+    assert divider.get_attribute("aria-valuenow") == "75"
+    divider.press("End")
+    assert divider.get_attribute("aria-valuenow") == "100"
+
+
+def test_the_square_is_nudged_by_button_key_and_hand(done):
+    page = done()
+    page.get_by_label("Adjust the square").check()
+    box = page.locator(".translate .box").first
+    seen = page.locator("[data-seen=before]").get_attribute("src")
+    found = places(page)
+    for name in ("Left", "Down", "Larger", "Turn right"):
+        before = places(page)
+        page.get_by_role("button", name=name, exact=True).click()
+        assert places(page)[0] != before[0]
+        assert places(page)[1] == before[1]
+    expect(page.locator("[data-seen=before]")).not_to_have_attribute("src", seen)
+    for key in ("ArrowUp", "Shift+ArrowRight", "-", "[", "+", "]"):
+        before = places(page)
+        box.press(key)
+        assert places(page)[0] != before[0]
+    edges = box.bounding_box()
+    for corner in (0.5, 1):
+        before = box.evaluate("box => [parseFloat(box.style.left), parseFloat(box.style.width)]")
+        page.mouse.move(edges["x"] + edges["width"] * corner, edges["y"] + edges["height"] * corner)
+        page.mouse.down()
+        page.mouse.move(edges["x"] + edges["width"] * corner + 30, edges["y"] + edges["height"] * corner + 30)
+        page.mouse.up()
+        after = box.evaluate("box => [parseFloat(box.style.left), parseFloat(box.style.width)]")
+        if corner == 0.5:
+            assert after[0] > before[0]
+            assert after[1] == pytest.approx(before[1])
+            edges = box.bounding_box()
+        else:
+            assert after[1] > before[1]
+    page.get_by_role("button", name="As it was found").click()
+    assert places(page) == found
+
+
+def test_nobody_is_told_and_a_square_is_placed_by_hand(opened):
+    page = opened()
+    choose(page, GREY, "grey.png")
+    expect(page.get_by_role("alert")).to_contain_text("No face was found in this picture.")
+    page.get_by_role("button", name="Place a square by hand").click()
+    state(page, "done")
+    expect(page.locator(".translate .box")).to_have_count(1)
+    expect(page.locator(".translate .box")).to_be_focused()
+    expect(page.locator(".tr-nudges")).to_be_visible()
+    expect(said(page)).to_contain_text("happy at 100")
+
+
+def test_a_second_emotion_is_mixed_in(done):
+    page = done()
+    page.locator(".translate .advanced summary").click()
+    alone = shown(page)
+    page.get_by_label("With a little of").select_option("sad")
+    page.get_by_role("slider", name="How much of the second emotion").fill("40")
+    expect(said(page)).to_contain_text("60\u00a0% happy and 40\u00a0% sad at 100")
+    assert not np.array_equal(shown(page), alone)
+    expect(page).to_have_url(re.compile("with=sad&share=40"))
+
+
+@pytest.mark.parametrize("way", ["drop", "paste"])
+def test_a_photo_comes_by_drop_and_paste(opened, people, way):  # noqa: F811
+    page = opened()
+    transfer(page, way, "body", png(people))
+    expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
+
+
+def test_an_example_is_changed(opened):
+    page = opened()
+    page.get_by_role("button", name="Example 2").click()
+    expect(said(page)).to_have_text("happy at 100\u00a0%, by StarGAN.", timeout=20_000)
+    assert shown(page, "before").shape == (384, 384, 3)
+
+
+def test_what_is_no_picture_is_told_and_nothing_is_lost(opened, people):  # noqa: F811
+    page = opened()
+    choose(page, b"hello", "note.png")
+    expect(page.get_by_role("alert")).to_contain_text("note.png: This file is not a picture")
+    choose(page, png(people))
+    expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
+    changed = shown(page)
+    choose(page, b"hello", "note.png")
+    expect(page.locator(".translate .notice")).to_contain_text("note.png: This file is not a picture")
+    state(page, "done")
+    assert np.array_equal(shown(page), changed)
+
+
+def test_a_server_that_is_gone_is_told_and_retried(done):
+    page = done()
+    cut_off(page)
+    page.keyboard.press("5")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
+    expect(page.get_by_role("radio", name="sad")).to_be_checked()
+    page.unroute(REQUESTS)
+    page.get_by_role("button", name="Retry").click()
+    expect(said(page)).to_contain_text("sad at 100")
+
+
+def test_a_server_that_is_gone_while_it_looks_for_faces_is_retried(opened, people):  # noqa: F811
+    page = opened()
+    cut_off(page)
+    choose(page, png(people))
+    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
+    page.unroute(REQUESTS)
+    page.get_by_role("button", name="Retry").click()
+    expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
+
+
+def test_a_photo_is_saved_at_its_own_size(opened, people, translating):  # noqa: F811
+    page = opened("&emotion=sad&intensity=50")
+    large = people.resize((1920, 1440), Image.Resampling.BICUBIC)
+    with page.expect_request(lambda request: '"find"' in (request.post_data or "")) as sent:
+        choose(page, png(large))
+    looked = base64.b64decode(sent.value.post_data_json["data"]["photo"])
+    assert Image.open(io.BytesIO(looked)).size == (1024, 768)
+    expect(said(page)).to_contain_text("Face 1 of 2: sad at 50", timeout=20_000)
+    saving = page.expect_request(lambda request: '"save"' in (request.post_data or ""))
+    with saving as asked, page.expect_download() as download:
+        page.get_by_role("button", name="Save photo").click()
+    assert download.value.suggested_filename == "edited_sad_stargan.png"
+    found = download.value.path()
+    assert provenance.read(found).edited == (0.5, 1)
+    [square] = asked.value.post_data_json["data"]["faces"]
+    changed = translating.translate(
+        "stargan", large, np.eye(7)[EMOTIONS.index("sad")], 0.5,
+        [Face(square["x"], square["y"], square["side"], square["roll"])],
+    ).photo  # fmt: skip
+    with Image.open(found) as picture:
+        assert np.array_equal(picture, changed)
+
+
+def test_a_film_is_played_and_saved(done):
+    page = done()
+    page.locator(".translate .advanced summary").click()
+    page.get_by_role("slider", name="Film, seconds one way").fill("0.4")
+    still = shown(page)
+    was = page.locator(".tr-after").evaluate("canvas => canvas.toDataURL()")
+    page.get_by_role("button", name="Play").click()
+    stop = page.locator(".translate [data-do=play]", has_text="Stop")
+    expect(stop).to_be_visible(timeout=20_000)
+    page.wait_for_function("was => document.querySelector('.tr-after').toDataURL() !== was", arg=was)
+    stop.click()
+    expect(said(page)).to_contain_text("happy at 100")
+    assert np.array_equal(shown(page), still)
+    page.locator(".translate [data-field=kind]").select_option("WebP")
+    with page.expect_download(timeout=60_000) as download:
+        page.get_by_role("button", name="Save film").click()
+    assert download.value.suggested_filename == "edited_film_happy_stargan.webp"
+    with Image.open(download.value.path()) as film:
+        assert film.size == (640, 480)
+        assert film.n_frames > 15
+    expect(page.locator(".tr-progress")).to_be_hidden()
+
+
+def test_making_a_film_can_be_stopped(done):
+    page = done()
+    page.locator(".translate .advanced summary").click()
+    page.get_by_role("slider", name="Film, seconds one way").fill("4")
+    page.get_by_role("button", name="Save film").click()
+    expect(page.locator(".tr-progress")).to_contain_text("Making the file")
+    page.locator(".tr-progress").get_by_role("button", name="Stop").click()
+    expect(page.locator(".translate .notice")).to_contain_text("Stopped; nothing was saved.")
+    expect(page.locator(".tr-progress")).to_be_hidden()
+
+
+def test_with_reduced_motion_a_film_is_stepped(done):
+    page = done(reduced_motion="reduce")
+    pictures = [shown(page).tobytes()]
+    for _ in range(2):
+        was = page.locator(".tr-after").evaluate("canvas => canvas.toDataURL()")
+        page.get_by_role("button", name="Step").click()
+        page.wait_for_function(
+            "was => document.querySelector('.tr-after').toDataURL() !== was", arg=was, timeout=20_000
+        )
+        pictures.append(shown(page).tobytes())
+    assert len(set(pictures)) == 3
+
+
+# --- the camera ---
+
+
+def test_of_the_camera_only_a_small_grey_square_goes_out(opened, translating):  # noqa: F811
+    page = opened(permissions=["camera"])
+    sent = []
+    page.on("request", lambda request: sent.append(request.post_data or ""))
+    with page.expect_response(lambda answer: '"live"' in (answer.request.post_data or "")) as live:
+        page.get_by_role("button", name="Use camera").click()
+    asked = live.value.request.post_data_json["data"]
+    assert len(base64.b64decode(asked["grey"])) == 96 * 96
+    state(page, "live")
+    page.wait_for_function("document.querySelector('.translate').dataset.pictures > 5")
+    assert max(map(len, sent)) < 14_000
+    moved = page.evaluate(CHANGED)
+    assert max(moved) > 20
+    assert max(moved[:20]) == max(moved[-20:]) == 0  # beside the square nothing changes
+    page.get_by_role("button", name="Stop camera").click()
+    state(page, "empty")
+    asked = len(sent)
+    page.wait_for_timeout(300)
+    assert len(sent) == asked
+
+
+def test_a_camera_picture_becomes_a_photo(opened):
+    page = opened(permissions=["camera"])
+    page.get_by_role("button", name="Use camera").click()
+    page.wait_for_function("document.querySelector('.translate').dataset.pictures > 1")
+    page.get_by_role("button", name="Take this picture").click()
+    expect(page.get_by_role("alert")).to_contain_text("No face was found", timeout=20_000)
+    expect(page.get_by_role("button", name="Use camera")).to_be_visible()
+
+
+def test_after_the_camera_the_photo_is_back(done):
+    page = done(permissions=["camera"])
+    changed = shown(page)
+    page.get_by_role("button", name="Use camera").click()
+    page.wait_for_function("document.querySelector('.translate').dataset.pictures > 1")
+    page.get_by_role("tab", name="Generate").click()
+    page.get_by_role("tab", name="Translate").click()
+    state(page, "done")
+    expect(said(page)).to_contain_text("Face 1 of 2")
+    assert np.array_equal(shown(page), changed)
+
+
+def test_a_camera_that_is_not_allowed_gets_a_sentence(opened):
+    page = opened()
+    page.evaluate(
+        """() => { navigator.mediaDevices.getUserMedia =
+            async () => { throw new DOMException('', 'NotAllowedError'); }; }"""
+    )
+    page.get_by_role("button", name="Use camera").click()
+    expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed.")
+
+
+# --- the page around it ---
+
+
+def test_the_link_brings_the_settings_back(opened):
+    page = opened("&emotion=fear&intensity=70&with=sad&share=25")
+    expect(page.get_by_role("radio", name="fear")).to_be_checked()
+    expect(page.get_by_role("slider", name="How strong")).to_have_value("70")
+    expect(page).to_have_url(
+        re.compile("tab=translate&model=stargan&emotion=fear&intensity=70&with=sad&share=25$")
+    )
+    page = opened("&emotion=joy&intensity=500&share=3")
+    expect(page.locator(".translate .notice")).to_contain_text(
+        "asks for what is not here (emotion, intensity)"
+    )
+    expect(page.get_by_role("radio", name="happy")).to_be_checked()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (1024, 768), (360, 740)])
+def test_nothing_lies_beside_the_page(done, width, height):
+    page = done(width=width, height=height)
+    page.get_by_label("Adjust the square").check()
+    page.locator(".translate .advanced summary").click()
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    for part in page.locator(".tr-stage, .tr-moods, .translate .panel, .translate .sources").all():
+        box = part.bounding_box()
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= width
+
+
+def test_the_tab_in_a_screen_readers_words(done):
+    page = done()
+    snapshot = page.locator(".translate").aria_snapshot()
+    for line in (
+        'slider "Before and after"',
+        'button "Face 1 of 2" [pressed]',
+        'radio "happy" [checked]',
+        'slider "How strong"',
+        'img "Where it changed"',
+        'button "Save photo"',
+    ):
+        assert line in snapshot
+
+
+def test_without_a_translator_the_tab_says_how_to_get_one(engine, browser):
+    page = app.build_app(engine)
+    try:
+        view = browser.new_page()
+        faults = []
+        view.on("pageerror", lambda error: faults.append(str(error)))
+        view.goto(app.serve(page, "127.0.0.1") + "?tab=translate")
+        none = view.get_by_role("region", name="No translator")
+        expect(none).to_contain_text("No translator is here yet, so no photo can be changed.", timeout=20_000)
+        expect(none).to_contain_text("python -m train.stargan")
+        expect(view.locator(".translate button:visible, .translate input")).to_have_count(0)
+        assert faults == []
+        view.close()
+    finally:
+        page.close(verbose=False)

@@ -1,0 +1,517 @@
+"""The tab Translate without a browser: what may be asked, what is changed, files and films, the endpoint."""
+
+import base64
+import dataclasses
+import io
+import re
+import shutil
+import time
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+import torch
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from PIL import Image, ImageCms, ImageOps
+from starlette.testclient import TestClient
+
+import app
+from fergan import checkpoint, provenance
+from fergan.emotions import EMOTIONS
+from fergan.engine import Engine, Face
+from fergan.images import from_photo
+from fergan.models import MODELS
+from fergan.ui import blend, edit, models, theme, translate
+from fergan.ui.edit import Edit, Film
+from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
+
+HAPPY = np.eye(7)[EMOTIONS.index("happy")]
+FACE = {"x": 80, "y": 60, "side": 90, "roll": 10}
+ASKED = {"model": "stargan", "emotion": {"happy": 1}, "intensity": 0.8, "faces": [FACE]}
+
+
+@pytest.fixture(scope="session")
+def translating_weights(weights, tmp_path_factory):
+    """The shared tiny models, and a translator whose changes are noise, but large."""
+    folder = tmp_path_factory.mktemp("translating")
+    for source in weights.iterdir():
+        shutil.copytree(source, folder / source.name)
+    torch.manual_seed(1)
+    preset = MODELS["stargan"]["fixed"]
+    config = preset.config(width=8, blocks=1)
+    generator = preset.network(config)
+    with torch.no_grad():
+        for head in generator._heads():
+            for parameter in head.parameters():
+                parameter.add_(0.1 * torch.randn_like(parameter))
+    described = checkpoint.Checkpoint("stargan", "fixed", dataclasses.asdict(config), images_seen=1000)
+    checkpoint.save(folder / "stargan", described, generator.state_dict())
+    return folder
+
+
+@pytest.fixture(scope="session")
+def translating(translating_weights):
+    return Engine([translating_weights], device="cpu")
+
+
+@pytest.fixture(scope="module")
+def page(translating):
+    return app.build_app(translating)
+
+
+def asking(page, http):
+    """Asks as the page does: `ask("change", fields)`."""
+    [component] = [
+        found["id"] for found in page.config["components"] if found["props"].get("elem_id") == "translate-tab"
+    ]
+
+    def ask(verb, fields):
+        body = {"data": fields, "component_id": component, "fn_name": verb, "session_hash": "test"}
+        answer = http.post("/gradio_api/component_server/", json=body)
+        assert answer.status_code == 200
+        return answer.json()
+
+    return ask
+
+
+@pytest.fixture(scope="module")
+def http(page):
+    with TestClient(gr.routes.App.create_app(page)) as client:
+        yield client
+
+
+@pytest.fixture
+def ask(page, http):
+    return asking(page, http)
+
+
+@pytest.fixture(scope="module")
+def client(translating, tmp_path_factory):
+    page = app.build_app(translating)
+    folder = str(tmp_path_factory.mktemp("got"))
+    yield Client(app.serve(page, "127.0.0.1"), verbose=False, download_files=folder)
+    page.close(verbose=False)
+
+
+@pytest.fixture(scope="module")
+def photo():
+    """A colour picture of no one, 160 x 120."""
+    ramp = np.linspace(0, 255, 160 * 120).reshape(120, 160)
+    rings = 127 + 120 * np.sin(np.hypot(*np.mgrid[-60:60, -80:80]) / 6)
+    return Image.fromarray(np.stack([rings, ramp, 255 - rings], -1).astype(np.uint8))
+
+
+def sent(content, **more):
+    return {**ASKED, "photo": base64.b64encode(content).decode(), **more}
+
+
+def opened(uri):
+    return np.array(Image.open(io.BytesIO(base64.b64decode(uri.partition(",")[2]))))
+
+
+def face(fields):
+    return Face(*(fields[name] for name in ("x", "y", "side", "roll")))
+
+
+# --- what the page asks ---
+
+
+def test_a_photo_is_changed_as_the_engine_does(ask, translating, photo):
+    answer = ask("change", sent(png(photo)))
+    [change], changed = (
+        translating.translate("stargan", photo, HAPPY, 0.8, [face(FACE)]).faces,
+        translating.translate("stargan", photo, HAPPY, 0.8, [face(FACE)]).photo,
+    )
+    assert np.array_equal(opened(answer["photo"]), changed)
+    assert not np.array_equal(opened(answer["photo"]), photo)
+    assert np.array_equal(opened(answer["before"]), change.before)
+    assert np.array_equal(opened(answer["after"]), change.after)
+    assert np.abs(opened(answer["mask"]) / 255 - change.mask).max() < 0.01
+    assert np.array(answer["arrows"]).shape == (translate.ARROWS, translate.ARROWS, 2)
+
+
+def test_at_intensity_0_it_is_the_very_photo(ask, photo):
+    assert np.array_equal(opened(ask("change", sent(png(photo), intensity=0))["photo"]), photo)
+
+
+def test_arrows_point_to_where_the_skin_went():
+    flow = np.zeros((48, 48, 2), np.float32)
+    flow[:, 24:, 0] = 0.1  # what lies right comes from further right: it has moved to the left
+    arrows = np.array(translate._arrows(flow))
+    assert np.allclose(arrows[:, :6], 0)
+    assert np.allclose(arrows[:, 6:], [-0.1, 0], atol=1e-4)
+
+
+def test_faces_are_found(ask, translating, people):  # noqa: F811
+    fields = {"model": "stargan", "photo": base64.b64encode(png(people)).decode()}
+    answer = ask("find", fields)
+    assert (answer["width"], answer["height"]) == people.size
+    found = [one.face for one in translating.find(people, "stargan")]
+    assert [(f["x"], f["y"], f["side"], f["roll"]) for f in answer["faces"]] == [
+        (f.cx, f.cy, f.side, f.roll) for f in found
+    ]
+    [whole] = ask("find", {**fields, "whole": True})["faces"]
+    assert whole == {"x": 320, "y": 240, "side": 480, "roll": 0}
+    nobody = {**fields, "photo": base64.b64encode(png(Image.new("L", (300, 200), 9))).decode()}
+    assert ask("find", nobody)["faces"] == []
+
+
+def test_all_faces_are_changed_at_once(ask, people):  # noqa: F811
+    fields = {"model": "stargan", "photo": base64.b64encode(png(people)).decode()}
+    faces = ask("find", fields)["faces"]
+    shown = [
+        opened(ask("change", {**ASKED, **fields, "faces": some})["photo"]) for some in (faces, faces[:1])
+    ]
+    for changed, halves in zip(shown, ((True, True), (True, False)), strict=True):
+        moved = np.abs(changed.astype(int) - np.asarray(people)).max(axis=0) > 30
+        assert (bool(moved[:320].any()), bool(moved[420:].any())) == halves
+
+
+def test_the_same_face_in_all_seven(ask, translating, photo):
+    small = photo.crop((0, 0, 100, 100))
+    square = {"x": 50, "y": 50, "side": 80, "roll": 0}
+    answer = ask("seven", sent(png(small), faces=[square], emotion={"neutral": 1}))
+    for row, uri in zip(np.eye(7), answer["faces"], strict=True):
+        assert np.array_equal(
+            opened(uri), translating.translate("stargan", small, row, 0.8, [face(square)]).photo
+        )
+    assert len(set(answer["faces"])) == 7
+    assert "at most 176 pixels" in ask("seven", sent(png(photo.resize((300, 100)))))["error"]
+
+
+def test_a_cameras_square_comes_back_changed(ask, translating):
+    grey = np.random.default_rng(0).integers(0, 256, (96, 96), np.uint8)
+    fields = {**ASKED, "emotion": {"happy": 1, "sad": 3}, "grey": base64.b64encode(grey.tobytes()).decode()}
+    answer = ask("live", fields)
+    assert list(answer) == ["grey"]
+    shown = np.frombuffer(base64.b64decode(answer["grey"]), np.uint8).reshape(96, 96)
+    row = [0, 0, 0, 0.25, 0.75, 0, 0]
+    assert np.array_equal(shown, translating.translate_faces("stargan", grey[None], [row], [0.8])[0])
+    read = ask("live", {**fields, "read": True})["probabilities"]
+    assert np.allclose(read, translating.classify(np.stack([grey, shown])), atol=1e-5)
+    wrong = {**fields, "grey": base64.b64encode(grey[:48].tobytes()).decode()}
+    assert ask("live", wrong)["error"] == "A camera's square has 96 x 96 pixels; got 4608 bytes."
+
+
+def test_the_judge_reads_before_and_after(ask, translating, photo):
+    answer = ask("change", sent(png(photo)))
+    read = ask("read", [answer["before"], answer["after"]])["probabilities"]
+    both = np.stack([opened(answer[name]) for name in ("before", "after")])
+    assert np.allclose(read, translating.classify(both), atol=1e-5)
+
+
+def test_nobody_reads_where_there_is_no_judge(translating_weights):
+    engine = Engine([translating_weights / "stargan", translating_weights / "judge"], device="cpu")
+    assert "read" in [verb.__name__ for verb in translate._verbs(engine, models.judge(engine))]
+    assert "read" not in [verb.__name__ for verb in translate._verbs(engine, None)]
+
+
+def test_examples_are_drawn_here(ask):
+    faces = ask("examples", {})["faces"]
+    assert len(set(faces)) == 4
+    assert opened(faces[0]).shape == (384, 384)
+
+
+GREY = base64.b64encode(png(Image.linear_gradient("L").resize((100, 100)))).decode()
+
+
+@pytest.mark.parametrize("verb", ["change", "seven", "save", "film"])
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"photo": None}, "A photo is sent in the field photo, as text; got None."),
+        ({"photo": "!"}, "did not arrive whole"),
+        ({"photo": base64.b64encode(b"hello").decode()}, "not a picture that can be read"),
+        ({"photo": "A" * (theme.MAX_UPLOAD * 4 // 3 + 8)}, "larger than 8 MB"),
+        ({"faces": []}, "This takes a list of 1 to 12 faces; got 0."),
+        ({"faces": [FACE] * 13}, "This takes a list of 1 to 12 faces; got 13."),
+        ({"faces": "all"}, "This takes a list of 1 to 12 faces; got 'all'."),
+        ({"faces": [3]}, "A face is its place, side and roll; got 3."),
+        ({"faces": [{**FACE, "side": 0}]}, "side is at least 1 pixel; got 0.0."),
+        ({"faces": [{**FACE, "roll": "up"}]}, "A face's roll is a number; got 'up'."),
+        ({"faces": [{**FACE, "x": 900}]}, "The square lies outside the photo"),
+        ({"faces": [{**FACE, "side": 20}]}, "only 20 pixels wide"),
+        ({"intensity": 1.3}, "The intensity runs from 0 to 1.25; got 1.3."),
+        ({"intensity": None}, "The intensity is a number; got None."),
+        ({"model": "judge"}, "The model judge changes no faces"),
+    ],
+)
+def test_requests_that_make_no_sense_get_a_sentence(ask, verb, wrong, words):
+    fields = {**ASKED, "photo": GREY, "start": "photo", "kind": "gif", "seconds": 0.4, **wrong}
+    answer = ask(verb, fields)
+    assert list(answer) == ["error"]
+    assert words in answer["error"]
+
+
+@pytest.mark.parametrize("verb", ["find", "change", "seven", "live", "save", "film"])
+@pytest.mark.parametrize("fields", [None, [], "photo", {}])
+def test_requests_without_fields_get_a_sentence(ask, verb, fields):
+    answer = ask(verb, fields)
+    assert list(answer) == ["error"]
+    assert answer["error"].endswith(".")
+    assert "went wrong" not in answer["error"]
+
+
+@pytest.mark.parametrize("emotion", [{}, {"happy": 0}, {"happy": -1}, {"happy": 2, "sad": -1}])
+def test_an_emotion_of_nothing_gets_a_sentence(ask, emotion):
+    answer = ask("change", {**ASKED, "photo": GREY, "emotion": emotion})
+    assert answer == {"error": "Weights of emotions are at least 0, and one is above it."}
+
+
+@pytest.mark.parametrize(
+    ("emotion", "words"),
+    [
+        ("happy", "An expression is asked for by named fields"),
+        ({"joy": 1}, "Unknown emotion 'joy'"),
+        ({"sad": True}, "The weight of sad is a number; got True."),
+    ],
+)
+def test_an_emotion_that_is_none_gets_a_sentence(ask, emotion, words):
+    assert words in ask("change", {**ASKED, "photo": GREY, "emotion": emotion})["error"]
+
+
+def test_a_fault_is_logged_and_not_shown(ask, monkeypatch, caplog):
+    def broken(self, *_):
+        raise RuntimeError("secret path")
+
+    monkeypatch.setattr(Engine, "translate", broken)
+    answer = ask("change", {**ASKED, "photo": GREY})
+    assert answer == {"error": "Something went wrong on the server; its log says what."}
+    assert "secret path" in caplog.text
+
+
+# --- files ---
+
+
+def saved(ask, content, **more):
+    answer = ask("save", sent(content, **more))
+    return answer, base64.b64decode(answer["content"])
+
+
+def test_a_lossless_photo_is_saved_lossless(ask, translating, photo):
+    answer, content = saved(ask, png(photo), emotion={"happy": 3, "sad": 1})
+    assert (answer["name"], answer["type"]) == ("edited_happy75-sad25_stargan.png", "image/png")
+    changed = translating.translate("stargan", photo, [0, 0, 0, 3, 1, 0, 0], 0.8, [face(FACE)]).photo
+    assert np.array_equal(np.array(Image.open(io.BytesIO(content))), changed)
+    found = provenance.read(content)
+    assert (found.model, found.emotion, found.edited) == ("stargan", {"happy": 0.75, "sad": 0.25}, (0.8, 1))
+    assert found.weights == translating.fingerprint("stargan")
+    with pytest.raises(ValueError, match="an edited photo"):
+        blend.settings(content, translating)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP"])
+def test_a_lossy_photo_is_saved_as_jpeg_upright_and_without_its_place(ask, photo, kind):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    exif.get_ifd(0x8825)[2] = (48.0, 12.0, 0.0)  # GPS latitude
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    file = io.BytesIO()
+    photo.save(file, kind, exif=exif, icc_profile=profile, comment=b"my street")
+    answer, content = saved(ask, file.getvalue(), faces=[{**FACE, "x": 60, "y": 80}])
+    assert answer["name"].endswith(".jpg")
+    with Image.open(io.BytesIO(content)) as found:
+        assert found.size == (120, 160)
+        assert not found.getexif()
+        assert found.info["icc_profile"] == profile
+    assert b"my street" not in content
+    assert provenance.read(content).edited == (0.8, 1)
+
+
+def test_a_photo_that_is_not_changed_keeps_its_profile(ask, photo):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    file = io.BytesIO()
+    photo.save(file, "PNG", icc_profile=profile)
+    _, content = saved(ask, file.getvalue(), intensity=0)
+    with Image.open(io.BytesIO(content)) as found:
+        assert found.info["icc_profile"] == profile
+        assert np.array_equal(found, photo)
+
+
+def test_a_profile_of_other_colours_is_left_out(ask, photo):
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    file = io.BytesIO()
+    photo.convert("L").save(file, "PNG", icc_profile=profile)
+    _, content = saved(ask, file.getvalue())
+    with Image.open(io.BytesIO(content)) as found:
+        assert found.mode == "L"
+        assert "icc_profile" not in found.info
+
+
+# --- films ---
+
+
+def a_film(kind="gif", start="photo", **changes):
+    asked = Edit("stargan", edit.only("happy"), 0.8, (Face(60, 60, 100),))
+    return Film(dataclasses.replace(asked, **changes), start, 0.4, kind)
+
+
+@pytest.fixture(scope="module")
+def grey(photo):
+    return ImageOps.grayscale(photo).resize((320, 240))
+
+
+@pytest.mark.parametrize("start", edit.STARTS)
+def test_a_film_goes_there_and_back(translating, grey, start):
+    film, told = a_film(start=start), []
+    content = film.file(translating, grey, told.append).content
+    assert told == list(range(1, film.steps + 2))
+    with Image.open(io.BytesIO(content)) as moving:
+        frames, durations = [], []
+        for number in range(moving.n_frames):
+            moving.seek(number)
+            frames.append(np.array(moving.convert("L")))
+            durations.append(moving.info["duration"])
+        assert moving.info["loop"] == 0
+    first = film.at(0).apply(translating, grey).photo
+    last = film.edit.apply(translating, grey).photo
+    assert np.array_equal(frames[0], first)
+    assert np.array_equal(first, grey) == (start == "photo")
+    assert any(np.array_equal(frame, last) for frame in frames)
+    assert sum(durations) == pytest.approx(1000 * 2 * (film.seconds + edit.HOLD), abs=1)
+    assert durations[0] >= 1000 * edit.HOLD  # equal frames become one, held longer
+    way = frames[1 : len(frames) // 2]
+    assert all(np.array_equal(one, other) for one, other in zip(way, frames[:0:-1], strict=False))
+
+
+def test_a_neutral_start_leads_from_neutral_to_the_expression():
+    film = a_film(start="neutral", emotion=(0, 0, 0, 0.5, 0.5, 0, 0))
+    assert film.at(0).emotion == edit.only("neutral")
+    assert film.at(0.5).emotion == (0, 0, 0, 0.25, 0.25, 0, 0.5)
+    assert film.at(1).emotion == film.edit.emotion
+    assert {film.at(share).intensity for share in (0, 0.5, 1)} == {0.8}
+    assert [a_film().at(share).intensity for share in (0, 0.5, 1)] == [0, 0.4, 0.8]
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "mp4"])
+def test_a_film_of_a_colour_photo_says_that_it_is_edited(translating, photo, kind):
+    file = a_film(kind).file(translating, photo)
+    assert file.name == f"edited_film_happy_stargan.{kind}"
+    found = provenance.read(file.content)
+    assert (found.emotion, found.edited) == ({"happy": 1.0}, (0.8, 1))
+    if kind != "mp4":
+        with Image.open(io.BytesIO(file.content)) as film:
+            assert film.size == (320, 240)  # a small photo is enlarged
+            assert np.abs(np.array(film.convert("RGB").resize((160, 120)), int) - photo).mean() < 12
+
+
+def test_a_gif_stores_of_each_frame_only_what_moves(translating, photo):
+    large = photo.resize((640, 480))
+    film = a_film(faces=(Face(60, 60, 64),)).file(translating, large)
+    still = io.BytesIO()
+    large.quantize(256).save(still, "GIF")
+    assert len(film.content) < 3 * len(still.getvalue())  # of 20 frames
+
+
+def awaited(ask, job):
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        answer = ask("progress", job)
+        if "of" not in answer:
+            return answer
+        assert 0 <= answer["done"] <= answer["of"] == 11
+        time.sleep(0.02)
+    raise AssertionError("the film was not made within a minute")
+
+
+def test_a_film_is_made_aside(ask, photo):
+    begun = ask("film", sent(png(photo), start="neutral", kind="webp", seconds=0.4))
+    answer = awaited(ask, begun["job"])
+    assert answer["type"] == "image/webp"
+    assert provenance.read(base64.b64decode(answer["content"])).edited == (0.8, 1)
+    assert "not being made any more" in ask("progress", begun["job"])["error"]
+
+
+def test_a_film_can_be_stopped(ask, photo):
+    begun = ask("film", sent(png(photo), start="photo", kind="gif", seconds=4))
+    ask("stop", begun["job"])
+    deadline = time.monotonic() + 30
+    while "of" in (answer := ask("progress", begun["job"])) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert answer == {"error": "Stopped."}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "words"),
+    [
+        ({"kind": "avi"}, "A film is one of gif, webp, mp4; got 'avi'."),
+        ({"start": "sad"}, "A film starts at one of photo, neutral; got 'sad'."),
+        ({"seconds": 5}, "The way there takes 0.4 to 4.0 seconds; got 5.0."),
+        ({"seconds": "1"}, "The time of the way there is a number; got '1'."),
+        ({"photo": base64.b64encode(png(Image.linear_gradient("L").resize((721, 90)))).decode()}, "at most 720"),
+    ],
+)  # fmt: skip
+def test_a_film_that_cannot_be_made_is_refused_at_once(ask, wrong, words):
+    fields = {**ASKED, "photo": GREY, "start": "photo", "kind": "gif", "seconds": 0.4, **wrong}
+    assert words in ask("film", fields)["error"]
+
+
+# --- the named endpoint ---
+
+
+def test_the_endpoint_is_named_typed_and_documented(client, http):
+    found = client.view_api(return_format="dict", print_info=False)["named_endpoints"]["/translate"]
+    names = [parameter["parameter_name"] for parameter in found["parameters"]]
+    assert names == ["photo", "emotion", "intensity", "model", "face"]
+    types = [parameter["python_type"]["type"] for parameter in found["parameters"]]
+    assert types == ["filepath", "str", "float", "str", "int"]
+    said = http.get("/gradio_api/info").json()["named_endpoints"]["/translate"]["description"]
+    assert "edited by AI" in said
+
+
+def test_a_photo_is_changed_through_the_endpoint(client, translating, people, tmp_path):  # noqa: F811
+    (tmp_path / "only-here.png").write_bytes(png(people))
+    sending = handle_file(tmp_path / "only-here.png")
+    all_faces = [one.face for one in translating.find(people, "stargan")]
+    for number, faces in ((0, all_faces), (1, all_faces[:1]), (2, all_faces[1:])):
+        path = Path(client.predict(sending, "Sad", 0.5, "stargan", number, api_name="/translate"))
+        assert path.name == "edited_sad_stargan.png"
+        changed = translating.translate("stargan", people, edit.only("sad"), 0.5, faces).photo
+        assert np.array_equal(np.array(Image.open(path)), changed)
+        assert provenance.read(path).edited == (0.5, len(faces))
+    assert not list(Path(gr.File(render=False).GRADIO_CACHE).rglob("only-here.png"))
+
+
+def test_what_cannot_be_changed_gets_a_sentence(client, people, tmp_path):  # noqa: F811
+    (tmp_path / "note.png").write_bytes(b"hello")
+    (tmp_path / "grey.png").write_bytes(png(Image.new("L", (300, 300), 99)))
+    (tmp_path / "people.png").write_bytes(png(people))
+    for file, wrong, words in (
+        ("note.png", {}, "not a picture that can be read"),
+        ("grey.png", {}, "No face was found in this picture."),
+        ("people.png", {"emotion": "joy"}, "Unknown emotion 'joy'"),
+        ("people.png", {"intensity": 2}, "The intensity runs from 0 to 1.25; got 2"),
+        ("people.png", {"model": "acgan"}, "The model acgan changes no faces; choose one of stargan."),
+        ("people.png", {"model": "nope"}, "There is no model 'nope'"),
+        ("people.png", {"face": 3}, "Faces in this photo are numbered 1 to 2; got 3."),
+        ("people.png", {"face": -1}, "Faces in this photo are numbered 1 to 2; got -1."),
+    ):
+        with pytest.raises(AppError, match=re.escape(words)):
+            client.predict(handle_file(tmp_path / file), **wrong, api_name="/translate")
+
+
+def test_without_a_translator_the_page_starts_and_says_so(engine, tmp_path):
+    page = app.build_app(engine)
+    [tab] = [block for block in page.blocks.values() if block.elem_id == "translate-tab"]
+    assert tab.props["facts"]["missing"] == translate.NONE
+    assert "python -m train.stargan" in theme.static("translate.html")
+    with TestClient(gr.routes.App.create_app(page)) as http:
+        answer = asking(page, http)("change", {**ASKED, "photo": GREY})
+        assert answer == {"error": "There is no model 'stargan'; none here does that."}
+    address = app.serve(page, "127.0.0.1")
+    (tmp_path / "photo.png").write_bytes(png(Image.linear_gradient("L")))
+    with pytest.raises(AppError, match="No translator is here yet.*python -m train.stargan"):
+        Client(address, verbose=False).predict(handle_file(tmp_path / "photo.png"), api_name="/translate")
+    page.close(verbose=False)
+
+
+def test_what_is_sent_of_a_photo_is_what_is_read(photo):
+    """Pictures on their way are exact where they are small, and good where they are not."""
+    kind, content = edit.encoded(photo)
+    assert kind == "image/png"
+    assert np.array_equal(from_photo(content), photo)
+    kind, content = edit.encoded(photo.resize((640, 480)))
+    assert kind == "image/jpeg"
+    assert np.abs(np.array(from_photo(content), int) - photo.resize((640, 480))).mean() < 2
