@@ -130,12 +130,7 @@ def load(folder: Path) -> tuple[Checkpoint, nn.Module]:
             over or of another shape. The sentence names the folder, what came and what was due.
     """
     checkpoint, sha256 = _read(folder)
-    content = _bytes(folder / WEIGHTS)
-    if (found := hashlib.sha256(content).hexdigest()) != sha256:
-        raise ValueError(
-            f"{folder}: {WEIGHTS} and {CONFIG} do not belong together (sha256 {found[:12]} came, "
-            f"{sha256[:12]} was due); fetch or save the checkpoint again."
-        )
+    content = _weights(folder, sha256)
     try:
         weights = load_tensors(content)
     except SafetensorError as error:
@@ -151,6 +146,28 @@ def load(folder: Path) -> tuple[Checkpoint, nn.Module]:
             raise ValueError(f"{folder}: layer {name} has the shape {came}; {due} was due.")
     network.load_state_dict(weights)
     return checkpoint, network.eval().requires_grad_(False)
+
+
+def verify(folder: Path) -> Checkpoint:
+    """As describe, and the weights are those that config.json speaks of. No network is built.
+
+    Raises:
+        FileNotFoundError: a file of the pair is not there.
+        ValueError: anything that `describe` refuses, or weights of another hash.
+    """
+    checkpoint, sha256 = _read(folder)
+    _weights(folder, sha256)
+    return checkpoint
+
+
+def _weights(folder: Path, sha256: str) -> bytes:
+    content = _bytes(folder / WEIGHTS)
+    if (found := hashlib.sha256(content).hexdigest()) != sha256:
+        raise ValueError(
+            f"{folder}: {WEIGHTS} and {CONFIG} do not belong together (sha256 {found[:12]} came, "
+            f"{sha256[:12]} was due); fetch or save the checkpoint again."
+        )
+    return content
 
 
 def _bytes(path: Path) -> bytes:

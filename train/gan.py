@@ -13,8 +13,9 @@ from fergan import data, losses
 from fergan.emotions import EMOTIONS, index
 from fergan.models import preset
 from fergan.models.layers import Verdict
-from train import bank, run
+from train import bank, collapse, run
 from train.players import Players
+from train.push import SharingFlags
 from train.recipes import RECIPES, Recipe
 from train.record import Session, grid, identity, recipe_changes, told
 
@@ -22,7 +23,7 @@ GANS = tuple(dict.fromkeys(model for model, _ in RECIPES))
 
 
 @dataclass(frozen=True)
-class TrainConfig(run.TrainFlags):
+class TrainConfig(SharingFlags):
     """The flags of `python -m train.gan`."""
 
     model: str = field(default="acgan", metadata={"help": "one of " + ", ".join(GANS)})
@@ -45,6 +46,10 @@ class TrainConfig(run.TrainFlags):
             raise ValueError(f"--emotion is for dcgan, a network for each; {self.model} knows all seven.")
         if self.emotion:
             index(self.emotion)
+        if self.push_to and self.model == "dcgan" and not self.emotion:
+            raise ValueError(
+                "--push-to takes one network: push a dcgan's bank, once joined, with train.push."
+            )
 
     @property
     def folder(self) -> Path:
@@ -128,7 +133,8 @@ class Game(Players):
     def generator_gradients(self, real: Tensor, emotion: Tensor, fake_emotion: Tensor) -> dict[str, Tensor]:
         """Gradients of the generator's loss; the discriminator's weights get none. Returns its parts."""
         self.discriminator.requires_grad_(False)
-        fake = self.augment(self.draw(fake_emotion))
+        drawn = self.draw(fake_emotion)
+        fake = self.augment(drawn)
         with self.autocast():
             on_fake = self.discriminator(fake, fake_emotion)
             if self.recipe.loss == "relativistic":
@@ -138,7 +144,8 @@ class Game(Players):
                 adversarial = losses.logistic(on_fake.realness, True)
         named = class_parts("g_class", (on_fake, fake_emotion))
         (adversarial + sum(self.recipe.generator_class_weight * part for part in named.values())).backward()
-        return {"g_loss": adversarial, **named}
+        signs = collapse.signs(2 * real - 1 if self.recipe.unit_range else real, drawn)
+        return {"g_loss": adversarial, **named, **signs}
 
 
 def prepare(

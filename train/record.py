@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import math
+import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,12 +24,16 @@ from fergan.images import sheet, to_array
 from fergan.models import draw_noise
 from fergan.models.dcgan import Bank
 from train import run
+from train.collapse import Watch
+from train.push import Pusher
 
 GRID_SEEDS = list(range(6))
 """The faces of every grid: the page draws the same ones for these seeds."""
+EVOLUTION = "evolution.webp"
 CAPTION = 16
 """Pixels under a grid for the count of images."""
 LOG_EVERY = 50  # steps
+PATIENCE = 300.0  # seconds that a training which is over waits for the Hub
 Painter = Callable[[nn.Module], Image.Image]
 """Draws the grid of a network as it is now."""
 
@@ -103,8 +108,8 @@ class Recorder:
         self.paint(generator).save(buffer, "PNG")
         replace_file(self.folder / "frames" / f"{seen:010d}.png", buffer.getvalue())
 
-    def keep(self, generator: nn.Module, step: int, seen: int, minutes: float) -> None:
-        """A checkpoint, whole: copied to weights/<name> or pushed to the Hub as it is."""
+    def keep(self, generator: nn.Module, step: int, seen: int, minutes: float) -> Path:
+        """A checkpoint, whole: copied to weights/<name> or pushed to the Hub as it is; its folder."""
         folder = self.folder / "checkpoints" / f"{seen:010d}"
         described = Checkpoint(
             model=self.identity["model"],
@@ -121,9 +126,12 @@ class Recorder:
             },
         )
         save_checkpoint(folder, described, generator.state_dict())
-        replace_file(folder / "README.md", write_card(described).encode())
-        if self.public:
-            replace_file(folder / "evolution.webp", evolution(self.folder / "frames"))
+        film = evolution(self.folder / "frames") if self.public else b""
+        shown = (EVOLUTION,) if film else ()
+        replace_file(folder / "README.md", write_card(described, shown).encode())
+        if film:
+            replace_file(folder / EVOLUTION, film)
+        return folder
 
 
 class Flags(Protocol):
@@ -148,6 +156,18 @@ class Flags(Protocol):
     @property
     def save_minutes(self) -> float:
         """Minutes between saved states."""
+
+    @property
+    def push_to(self) -> str:
+        """The Hub's repo for kept checkpoints; empty is none."""
+
+    @property
+    def push_every(self) -> int:
+        """Images between pushes; 0 pushes the last checkpoint alone."""
+
+    @property
+    def push_private(self) -> bool:
+        """Whether a new repo is private."""
 
 
 class Session:
@@ -178,7 +198,10 @@ class Session:
         self.log = run.Log(flags.folder, self.seen) if main else None
         self.stopper, self.means, self.saved = run.Stopper(flags.images, flags.minutes), run.Means(), 0.0
         self.frame_due, self.keep_due = next_frame(self.seen), self.seen + flags.keep
-        self.reason = ""
+        self.pusher = Pusher(flags.push_to, private=flags.push_private) if main and flags.push_to else None
+        self.kept: Path | None = None
+        self.push_due = self.seen + flags.push_every if flags.push_every else math.inf
+        self.reason, self.watch = "", Watch()
         self._stack = ExitStack()
 
     def __enter__(self) -> "Session":
@@ -220,14 +243,20 @@ class Session:
         if self.step % LOG_EVERY == 0:
             values = self.means.read()  # refuses what is not finite, so a broken state is never saved
             self.log.write(self.seen, {**values, "images_per_second": self.bar.format_dict["rate"] or 0.0})
+            if words := self.watch.look(self.seen, values):
+                self._note([words])
             left = {"minutes left": f"{self.stopper.left:.0f}"} if self.flags.minutes else {}
             self.bar.set_postfix(left | {name: f"{value:.2f}" for name, value in values.items()})
         if self.seen >= self.frame_due:
             self.recorder.frame(self.average, self.seen)
             self.frame_due = next_frame(self.seen)
         if self.seen >= self.keep_due:
-            self.recorder.keep(self.average, self.step, self.seen, self.minutes)
+            self.kept = self.recorder.keep(self.average, self.step, self.seen, self.minutes)
             self.keep_due = self.seen + self.flags.keep
+        if self.pusher:
+            self._note(self.pusher.notes())
+            if self.kept and self.seen >= self.push_due and self.pusher.offer(self.kept):
+                self.push_due = self.seen + self.flags.push_every
         if self.stopper.elapsed - self.saved >= self.flags.save_minutes:
             self._save()
             self.saved = self.stopper.elapsed
@@ -247,8 +276,16 @@ class Session:
         if self.recorder and self.log:
             self._save()
             self.recorder.frame(self.average, self.seen)
-            self.recorder.keep(self.average, self.step, self.seen, self.minutes)
+            last = self.recorder.keep(self.average, self.step, self.seen, self.minutes)
+            if self.pusher:
+                self._note(self.pusher.finish(last, PATIENCE))
             self.log.close()
+
+    def _note(self, notes: list[str]) -> None:
+        assert self.log is not None
+        for words in notes:
+            self.log.note(self.seen, words)
+            tqdm.write(words, file=sys.stderr)
 
     def _save(self) -> None:
         self.means.check()

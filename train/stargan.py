@@ -22,6 +22,7 @@ from fergan.models import draw_noise, preset, stargan
 from fergan.models.layers import Verdict
 from train import run
 from train.players import Players
+from train.push import SharingFlags
 from train.recipes import TRANSLATORS, TranslatorRecipe
 from train.record import Session, identity, recipe_changes, told
 
@@ -29,7 +30,7 @@ SHOWN = 6  # faces of a grid
 
 
 @dataclass(frozen=True)
-class TrainConfig(run.TrainFlags):
+class TrainConfig(SharingFlags):
     """The flags of `python -m train.stargan`."""
 
     preset: str = field(default="fixed", metadata={"help": "fixed (ours) or published (the paper's)"})

@@ -1,0 +1,317 @@
+"""train.push as a user runs it: dry runs, sentences, the Space, and pushes from a training's loop."""
+
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from huggingface_hub import metadata_load
+from safetensors.torch import load_file
+
+from fergan import checkpoint, hub
+from tests import factory, fake_hub
+from train import gan, push, record, run, stargan
+
+ROOT = Path(__file__).resolve().parents[1]
+REPO = "tester/faces"
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    with fake_hub.serving(monkeypatch, tmp_path) as server:
+        yield server
+
+
+@pytest.fixture
+def folder(weights, tmp_path):
+    folder = shutil.copytree(weights / "acgan", tmp_path / "acgan")
+    (folder / "neighbours.png").write_bytes(b"real faces")
+    return folder
+
+
+def command(monkeypatch, *words):
+    monkeypatch.setattr(sys, "argv", ["train.push", *map(str, words)])
+    push.main()
+
+
+# --- the command ---
+
+
+def test_a_model_goes_and_the_last_line_says_how_to_run_it(server, folder, monkeypatch, capsys):
+    command(monkeypatch, folder, REPO, "--tag", "v1", "--private")
+    assert server.repos["model", REPO].private
+    assert capsys.readouterr().out.endswith(f"python app.py --models weights {REPO}@v1\n")
+    assert hub.fetch(f"{REPO}@v1")
+
+
+@pytest.mark.parametrize("token", ["good", ""])
+def test_a_dry_run_lists_and_asks_nobody(server, folder, monkeypatch, capsys, token):
+    monkeypatch.setenv("HF_TOKEN", token)
+    command(monkeypatch, folder, REPO, "--dry-run")
+    printed = capsys.readouterr().out
+    size = (folder / "model.safetensors").stat().st_size
+    assert re.search(rf"^ +{size:,}  model.safetensors$", printed, re.MULTILINE)
+    assert "neighbours.png" not in printed
+    assert f"{REPO}, tagged step-0-{checkpoint.fingerprint(folder)[:8]} (public" in printed
+    command(monkeypatch, "--space", REPO, "--dry-run", "--private")
+    assert "fergan/ui/static/fergan.css" in capsys.readouterr().out
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["weights/acgan"],
+        ["a", "b/c", "d"],
+        ["weights/acgan", "no-owner"],
+        ["weights/acgan", "me/faces@v1"],
+        ["weights/acgan", "me/faces", "--space", "me/page"],
+        ["--space", "page"],
+        ["--space", "me/page", "--tag", "v1"],
+    ],
+)
+def test_words_that_make_no_sense_end_with_usage(monkeypatch, capsys, words):
+    with pytest.raises(SystemExit) as refusal:
+        command(monkeypatch, *words)
+    assert refusal.value.code == 2
+    assert "usage: " in capsys.readouterr().err
+
+
+def test_what_goes_wrong_is_one_sentence(server, folder, monkeypatch, capsys):
+    def refused(words, *arguments):
+        with pytest.raises(SystemExit) as refusal:
+            command(monkeypatch, *arguments)
+        assert refusal.value.code == 1
+        assert re.fullmatch(words + r"\n", capsys.readouterr().err)
+
+    refused("Not pushed: .*holds no config.json.*", folder / "none", REPO)
+    server.fail("/commit/", KeyboardInterrupt())
+    refused("Interrupted. A push is one commit.*", folder, REPO)
+    server.lose_network()
+    refused("Not pushed: The Hub cannot be reached.*", folder, REPO)
+    monkeypatch.setenv("HF_TOKEN", "")
+    refused("Not pushed: There is no token.*", folder, REPO)
+    (folder / "model.safetensors").write_bytes(b"torn")
+    refused("Not pushed: .*do not belong together.*", folder, REPO)
+    assert server.repos["model", REPO].files == fake_hub.NEW
+
+
+# --- the Space ---
+
+
+@pytest.fixture(scope="module")
+def space():
+    return push.space_files(ROOT)
+
+
+def test_a_space_has_exactly_what_the_app_needs(space):
+    tops = {name.split("/")[0] for name in space}
+    assert tops == {"app.py", "LICENSE", "README.md", "requirements.txt", "fergan", "weights"}
+    modules = {path.relative_to(ROOT).as_posix() for path in (ROOT / "fergan").rglob("*.py")}
+    assert modules <= space.keys()
+    assert {name.rpartition("/")[2] for name in space if name.startswith("weights/")} <= set(hub.FILES)
+    assert "weights/acgan/model.safetensors" in space
+    assert not [name for name in space if name.endswith(push.LEFTOVERS) or "/." in name]
+    for name in ("neighbours.png", "translated.png"):
+        assert not [found for found in space if found.endswith(name)]
+
+
+def test_embedders_stay_at_home(tmp_path, weights):
+    (tmp_path / "fergan").mkdir()
+    for name in ("app.py", "LICENSE", "requirements.txt"):
+        (tmp_path / name).touch()
+    (tmp_path / "README.md").write_text("---\nsdk: gradio\n---\n")
+    shutil.copytree(weights / "judge", tmp_path / "weights" / "judge")
+    described = checkpoint.Checkpoint("identity", "simclr", {})
+    checkpoint.save(tmp_path / "weights" / "identity", described, {"w": torch.zeros(1)})
+    found = push.space_files(tmp_path)
+    assert {name.split("/")[1] for name in found if name.startswith("weights/")} == {"judge"}
+
+
+def test_versions_are_pinned_to_what_runs_here(space):
+    lines = [line for line in space["requirements.txt"].decode().splitlines() if line[0] not in "#-"]
+    asked = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line[0] != "#"]
+    assert len(lines) == len(asked)
+    assert f"torch=={torch.__version__.partition('+')[0]}" in lines
+    assert all(re.fullmatch(r"[\w-]+==[\w.]+", line) for line in lines)
+    with pytest.raises(ValueError, match="pytest .* is installed; requirements.txt asks for pytest<1"):
+        push.pinned("pytest<1  # older than anything")
+    with pytest.raises(ValueError, match="no-such-thing is not installed"):
+        push.pinned("# a comment\n\nno-such-thing>=1\n")
+
+
+def test_the_spaces_readme_is_a_head_that_the_hub_reads(space, tmp_path):
+    (tmp_path / "README.md").write_bytes(space["README.md"])
+    head = metadata_load(tmp_path / "README.md")
+    assert (head["sdk"], head["app_file"], head["suggested_hardware"]) == ("gradio", "app.py", "cpu-basic")
+    assert f"gradio=={head['sdk_version']}\n" in space["requirements.txt"].decode()
+    assert len(head["short_description"]) < 60
+    body = space["README.md"].decode()
+    assert "# fergan" in body
+    assert "## Licence and terms" in body
+    assert "](tests/" not in body
+    assert "## Train" not in body
+
+
+def test_a_space_goes_and_comes_back(server, space, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(push, "ROOT", ROOT)
+    command(monkeypatch, "--space", "tester/page", "--space-folder", tmp_path / "page")
+    assert server.repos["space", "tester/page"].files == {**fake_hub.NEW, **space}
+    assert "https://huggingface.co/spaces/tester/page holds the page" in capsys.readouterr().out
+    written = [path for path in (tmp_path / "page").rglob("*") if path.is_file()]
+    assert {path.relative_to(tmp_path / "page").as_posix(): path.read_bytes() for path in written} == space
+    with pytest.raises(SystemExit):
+        command(monkeypatch, "--space-folder", tmp_path / "page")
+    assert "is not empty" in capsys.readouterr().err
+
+
+def test_the_folder_runs_by_itself(space, tmp_path):
+    push.write_folder(space, tmp_path / "page")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    page = subprocess.Popen(
+        [sys.executable, "app.py", "--port", str(port)],
+        cwd=tmp_path / "page",
+        env=environment,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert page.stdout.readline() == f"fergan is at http://127.0.0.1:{port}/\n"
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as answer:
+            assert json.load(answer) == {"ok": True}
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/?view=stage&__theme=dark") as answer:
+            # what would keep another page from showing this one in a frame
+            assert answer.headers.get("X-Frame-Options") is None
+            assert "frame-ancestors" not in answer.headers.get("Content-Security-Policy", "")
+    finally:
+        page.terminate()
+        page.wait()
+        page.stdout.close()
+
+
+# --- from a training's loop ---
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces")
+    os.environ["FERGAN_CACHE"] = str(folder / "cache")
+    yield factory.write_packed(folder / "packed", factory.draw_faces(70))
+    del os.environ["FERGAN_CACHE"]
+
+
+def train(faces, out, **flags):
+    small = "width=8 discriminator_width=8 noise_dim=8 batch=8"
+    options = {"images": 64, "precision": "fp32", "cpu": True, "set": small, "keep": 16, **flags}
+    return gan.train(gan.TrainConfig(data=str(faces), out=str(out), **options), Accelerator(cpu=True))
+
+
+def notes(folder):
+    lines = [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+    return [line["note"] for line in lines if "note" in line]
+
+
+def test_a_training_pushes_and_is_the_same_training(server, faces, tmp_path):
+    train(faces, tmp_path / "shared", push_to=REPO, push_every=16, push_private=True)
+    train(faces, tmp_path / "alone")
+    one, two = (load_file(tmp_path / name / run.STATE) for name in ("shared", "alone"))
+    assert one.keys() == two.keys()
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    repo = server.repos["model", REPO]
+    last = tmp_path / "shared" / "checkpoints" / "0000000064"
+    assert repo.private
+    assert len(repo.commits) >= 3  # the Hub's own first one, the push that began after 16 images, the last
+    assert repo.files["model.safetensors"] == (last / "model.safetensors").read_bytes()
+    assert repo.files["README.md"] == (last / "README.md").read_bytes()
+    assert notes(tmp_path / "shared")[-1] == f"https://huggingface.co/{REPO} holds {last}"
+
+
+def test_a_push_that_hangs_neither_stops_the_loop_nor_the_end(server, faces, tmp_path, monkeypatch):
+    gate = threading.Event()
+    server.fault = lambda method, path: fake_hub.refusal(500) if not gate.wait(60) else None
+    monkeypatch.setattr(record, "PATIENCE", 0.01)
+    try:
+        sentence = train(faces, tmp_path, push_to=REPO, push_every=16)
+        assert sentence.startswith("Stopped: 64 images seen")  # though not one push is through
+        assert server.repos == {}
+        [note] = notes(tmp_path)
+        last = tmp_path / "checkpoints" / "0000000064"
+        assert note.startswith("warning: the Hub took more than")
+        assert note.endswith(f"python -m train.push {last} {REPO}")
+    finally:
+        gate.set()
+        for thread in threading.enumerate():
+            if thread.daemon and "_push" in thread.name:
+                thread.join()
+
+
+def test_a_push_that_fails_is_a_warning_and_is_tried_again(server, folder, monkeypatch):
+    server.lose_network()
+    pusher = push.Pusher(REPO)
+    assert pusher.offer(folder)
+    pusher._thread.join()
+    [note] = pusher.notes()
+    assert note.startswith(f"warning: {folder} was not pushed: The Hub cannot be reached")
+    assert pusher.notes() == []
+    server.fault = None
+    assert pusher.offer(folder)
+    pusher._thread.join()
+    assert pusher.notes() == [f"https://huggingface.co/{REPO} holds {folder}"]
+    assert not pusher.offer(folder)  # it is there
+    (folder / "samples.png").write_bytes(b"drawn since")
+    assert len(pusher.finish(folder, seconds=60)) == 1  # at the end it is looked at again
+    assert "samples.png" in server.repos["model", REPO].files
+
+
+def test_whatever_a_push_raises_is_a_warning(folder, monkeypatch):
+    def broken(*arguments, **options):
+        raise RuntimeError("a fault of ours")
+
+    monkeypatch.setattr(hub, "push", broken)
+    assert push.Pusher(REPO).finish(folder, seconds=60) == [
+        f"warning: {folder} was not pushed: RuntimeError('a fault of ours')"
+    ]
+
+
+def test_the_last_checkpoint_follows_a_push_under_way(server, weights, monkeypatch):
+    gate, pushed = threading.Event(), []
+
+    def slow(folder, repo, *, private):
+        gate.wait()
+        pushed.append(folder)
+        return "there"
+
+    monkeypatch.setattr(hub, "push", slow)
+    pusher = push.Pusher(REPO)
+    assert pusher.offer(weights / "cgan")
+    assert not pusher.offer(weights / "acgan")  # one at a time
+    threading.Timer(0.05, gate.set).start()
+    assert len(pusher.finish(weights / "acgan", seconds=60)) == 2
+    assert pushed == [weights / "cgan", weights / "acgan"]
+
+
+@pytest.mark.parametrize(
+    "flags", [{"push_every": 16}, {"push_to": "faces"}, {"push_to": REPO, "push_every": -1}]
+)
+@pytest.mark.parametrize("config", [gan.TrainConfig, stargan.TrainConfig])
+def test_flags_that_make_no_sense(config, flags):
+    with pytest.raises(ValueError, match="--push"):
+        config(data="none", **flags)
+
+
+def test_seven_networks_are_no_model_to_push():
+    with pytest.raises(ValueError, match="push a dcgan's bank"):
+        gan.TrainConfig(data="none", model="dcgan", push_to=REPO)
+    assert gan.TrainConfig(data="none", model="dcgan", push_to=REPO, emotion="happy")
