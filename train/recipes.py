@@ -100,7 +100,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         split_updates=False,
         images=80_000,  # 5,000 iterations
     ),
-    ("stylegan", "fixed"): Recipe(class_weight=0.2, generator_class_weight=0.05),
+    ("stylegan", "fixed"): Recipe(gamma=0.5, class_weight=0.2, generator_class_weight=0.05),
 }
 
 

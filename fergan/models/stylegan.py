@@ -20,6 +20,10 @@ LAYERS = 8
 COARSE = 3
 """Layers, from the base on, that draw the pose and the shape of the head: those up to 6x6."""
 
+CONV_STD = 0.2
+"""Of a styled convolution's first weights. Their length is normalised away, so all that it sets is how fast they
+learn: at a learning rate of 5e-4 by a quarter of a percent a step, as in StyleGAN2. At He's 0.03 a step is eight
+times that, and within some ten thousand images the picture runs away (train/RESULTS.md)."""
 MAPPING_RATE, AFFINE_RATE = 0.05, 0.25
 """Of the mapping network, and of what turns a style into scales, in learning rates of the convolutions."""
 
@@ -54,8 +58,8 @@ class Config:
 class SlowLinear(nn.Linear):
     """A linear layer whose weights are kept `1 / rate` times as large: an optimizer's step counts `rate` as much.
 
-    Karras et al. 2019, section 3 of the appendix, for the mapping network: at the rate of the convolutions
-    styles run away, and within some ten thousand images the picture is black and white (train/RESULTS.md).
+    Equalised learning rate (Karras et al. 2018, section 4.1), of which a mapping network gets a small share
+    (Karras et al. 2019, appendix C).
     """
 
     def __init__(self, inputs: int, outputs: int, rate: float, std: float, bias: float = 0.0) -> None:
@@ -112,7 +116,7 @@ class StyledConv(nn.Module):
         super().__init__()
         self.up = up
         self.affine = SlowLinear(style, inputs, AFFINE_RATE, 0.5 / math.sqrt(style), bias=1.0)
-        self.weight = nn.Parameter(torch.randn(outputs, inputs, 3, 3) / math.sqrt(9 * inputs))
+        self.weight = nn.Parameter(CONV_STD * torch.randn(outputs, inputs, 3, 3))
         self.bias = nn.Parameter(torch.zeros(outputs))
         if noise:
             self.strength = nn.Parameter(torch.zeros(()))
