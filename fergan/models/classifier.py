@@ -60,7 +60,7 @@ class Head(nn.Module):
         """Emotions that the network does not know get ABSENT. In float32 even where the rest is bf16."""
         with torch.autocast(features.device.type, enabled=False):
             logits = self.linear(features.float()) / self.temperature
-        rows = logits.new_full((len(logits), len(EMOTIONS)), ABSENT)
+        rows = logits.new_full((logits.shape[0], len(EMOTIONS)), ABSENT)
         return rows.index_copy(1, self.known, logits)
 
 

@@ -126,7 +126,7 @@ class Generator(nn.Module):
         mask = share * torch.sigmoid(F.pixel_shuffle(self.to_mask(x), self.patch).float() - 3)
         size = images.shape[2:]
         if not self.bends:
-            return Change(images.new_zeros(len(images), 2, *size), mask, content)
+            return Change(images.new_zeros(images.shape[0], 2, *size), mask, content)
         # half the size is fine enough for a smile, and two averages make it smooth
         flow = F.avg_pool2d(torch.tanh(self.to_flow(x).float()), 3, stride=1, padding=1)
         flow = F.interpolate(flow, size=size, mode="bicubic", align_corners=False).clamp(-1, 1)

@@ -182,7 +182,7 @@ class Synthesis(nn.Module):
     def forward(self, styles: Tensor) -> Tensor:
         """Styles [B, LAYERS, S] -> images, float32 [B, C, H, W] in [-1, 1]."""
         each = styles.unbind(1)
-        x = self.layers[0](self.base.expand(len(styles), -1, -1, -1), each[0])
+        x = self.layers[0](self.base.expand(styles.shape[0], -1, -1, -1), each[0])
         grey = self.to_grey[0](x)
         for level in range(3):
             x = self.layers[2 * level + 1](x, each[2 * level + 1])
