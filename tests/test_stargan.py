@@ -7,7 +7,7 @@ import torch
 
 from fergan import checkpoint
 from fergan.models import MODELS, preset
-from fergan.models.stargan import Change, Config, Generator, warp
+from fergan.models.stargan import Change, Config, Generator, soften, warp
 
 EACH = [
     (model, name)
@@ -156,3 +156,16 @@ def test_the_published_network_is_the_papers():
 def test_sizes_that_do_not_divide_are_refused():
     with pytest.raises(ValueError, match="multiple of 16, got 40"):
         preset("stargan", "published").config(image_size=40)
+
+
+def test_a_pattern_of_every_other_pixel_vanishes():
+    rows = torch.arange(12)
+    board = ((rows[:, None] + rows) % 2 * 2.0 - 1)[None, None]
+    stripes = (rows % 2 * 2.0 - 1).expand(1, 1, 12, 12)
+    for pattern in (board, stripes):
+        assert float(soften(pattern)[..., 1:-1, 1:-1].abs().max()) < 1e-6
+    level = torch.full((1, 1, 5, 5), 0.7)
+    assert torch.allclose(soften(level), level)
+    spot = torch.zeros(1, 1, 5, 5)
+    spot[..., 2, 2] = 16
+    assert soften(spot)[0, 0, 2].tolist() == [0, 2, 4, 2, 0]

@@ -116,6 +116,9 @@ class TranslatorRecipe:
     """The discriminator's reading of translated ones."""
     teacher_weight: float = 0.5
     """The teacher's reading of translated ones; 0 does without a teacher."""
+    teacher_noise: float = 0.15
+    """Most noise on the faces that it reads, of [-1, 1]: an expression outlives it, a trick on the teacher does not
+    (as in randomised smoothing, Cohen et al. 2019)."""
     cycle: float = 10.0
     """There and back again (Choi et al. 2018, eq. 4)."""
     same: float = 10.0
@@ -129,7 +132,7 @@ class TranslatorRecipe:
     """Against flows that tear."""
     partial: float = 0.5
     """Share of the faces that are translated by a part only: their emotion should be the blend."""
-    gamma: float = 1.0
+    gamma: float = 0.2
     """Weight of R1, as gamma / 2; 0 is none."""
     penalty_every: int = 16
     slope_weight: float = 0.0
@@ -167,6 +170,7 @@ TRANSLATORS: dict[str, TranslatorRecipe] = {
     "published": TranslatorRecipe(
         loss="wasserstein",
         teacher_weight=0.0,
+        teacher_noise=0.0,
         same=0.0,
         identity=0.0,
         budget_weight=0.0,

@@ -125,6 +125,14 @@ class Translation(Players):
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
         return (mean + (images - mean) * (1 + light * gain) + light * shift).clamp(-1, 1)
 
+    def roughen(self, images: Tensor) -> Tensor:
+        """Faces with noise on them, each with its own amount."""
+        if not (most := self.recipe.teacher_noise):
+            return images
+        amount = most * torch.rand(len(images), 1, 1, 1, generator=self.rng)
+        noise = amount * torch.randn(images.shape, generator=self.rng)
+        return images + noise.to(images.device)
+
     def ask(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """How far each face goes, [B], and what it should show there, [B, 7]."""
         amount = torch.rand(2, len(source), generator=self.rng).to(self.device)
@@ -222,7 +230,7 @@ class Translation(Players):
         recipe, found = self.recipe, []
         with self.autocast():
             if self.teacher is not None and recipe.teacher_weight:
-                read = self.teacher(fake).float()
+                read = self.teacher(self.roughen(fake)).float()
                 found.append(("g_teacher", recipe.teacher_weight, losses.soft_cross_entropy(read, asked)))
             if recipe.same:
                 same, _ = self.translate(images, source, emotion, torch.ones(len(images), device=self.device))
