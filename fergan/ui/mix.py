@@ -26,7 +26,7 @@ def build(engine: Engine) -> None:
         ValueError: there is no model that draws.
     """
     judge = models.judge(engine)
-    first = models.default(engine.generators)
+    first = models.default(engine.mixers or engine.generators)  # one that lends shapes, where there is one
     facts = {
         "emotions": EMOTIONS,
         "places": blend.PLACES,
