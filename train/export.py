@@ -1,7 +1,7 @@
 """Export checkpoints as ONNX, which runs where PyTorch does not: `python -m train.export weights/acgan`.
 
 Each file is then run by onnxruntime beside PyTorch, on the same inputs in batches of two sizes, and the largest
-difference is told.
+difference is told. With `--web` a page that runs them in the browser is written instead (train.web).
 """
 
 import json
@@ -46,6 +46,12 @@ class ExportConfig:
     half: bool = field(
         default=False,
         metadata={"help": "store weights in 16 bits, half the size; they are computed with in 32"},
+    )
+    web: bool = field(
+        default=False,
+        metadata={
+            "help": "write a page of static files, which runs generators and a classifier in the browser"
+        },
     )
 
     def __post_init__(self) -> None:
@@ -205,9 +211,15 @@ def export_all(config: ExportConfig) -> str:
 
 def main() -> None:
     """The command line."""
+    from train import web  # which takes export() from here
+
     config = run.parse_args(ExportConfig, (__doc__ or "").splitlines()[0])
     try:
-        print(export_all(config))
+        print(
+            web.write(list(map(Path, config.checkpoints)), Path(config.out))
+            if config.web
+            else export_all(config)
+        )
     except ImportError as error:
         run.fail(
             f"Nothing was exported: {error.name} is missing; `pip install -r train/requirements.txt` brings it."
