@@ -333,7 +333,7 @@ def _procedure(checkpoint: Checkpoint) -> str:
     rows = [
         (name.replace("_", " "), f"`{value}`" if name == "command" else str(value))
         for name, value in checkpoint.training.items()
-        if value != []
+        if value not in ([], None)
     ]
     return _table("what", "value", rows=rows)
 

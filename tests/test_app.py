@@ -76,7 +76,7 @@ def ask(page, http):
 
 def test_the_endpoints_are_these(client):
     found = client.view_api(return_format="dict", print_info=False)
-    names = {"/generate", "/mix", "/animate", "/translate", "/recognise", "/models"}
+    names = {"/generate", "/mix", "/animate", "/translate", "/recognise", "/models", "/evolution"}
     assert set(found["named_endpoints"]) == names
     assert not found["unnamed_endpoints"]
     parameters = found["named_endpoints"]["/generate"]["parameters"]
@@ -279,8 +279,8 @@ def test_text_is_readable_on_every_ground(side):
 
 
 def test_the_favourite_model_opens_the_page():
-    assert models.default(["cgan", "acgan", "stylegan"]) == "stylegan"
-    assert models.default(["cgan", "acgan"]) == "acgan"
+    assert models.default(["cgan", "acgan", "stylegan"]) == "acgan"
+    assert models.default(["cgan", "stylegan"]) == "stylegan"
     assert models.default(["owner/name"]) == "owner/name"
     with pytest.raises(ValueError, match="draws faces from noise"):
         models.default([])

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from fergan import checkpoint
 from fergan.models import MODELS
 from tests import factory
-from train import gan, record, run
+from train import collapse, gan, record, run
 from train.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -76,6 +76,29 @@ def test_a_run_leaves_all_its_files(faces, tmp_path, monkeypatch, model, name):
         assert frame.size == (7 * 50 - 2, 6 * 50 - 2)
     assert list((tmp_path / "tensorboard").iterdir())
     assert network is not None
+    told = json.loads((last / "history.json").read_text())
+    assert told["frames"] == [80]
+    with Image.open(last / "evolution.webp") as film:
+        assert getattr(film, "n_frames", 1) == len(told["frames"])
+    assert [seen for seen, _ in told["curves"]["g_loss"]] == [16, 32, 48, 64, 80]
+    assert {"diversity", "twins"} <= told["curves"].keys()
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert described.training["collapsed_at"] is None
+
+
+def test_a_collapse_is_remembered_over_a_resume(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "LOG_EVERY", 1)
+    monkeypatch.setattr(collapse, "YOUNG", 0)
+    monkeypatch.setattr(collapse, "LEAST", 100.0)  # nothing is as different as that
+    train(config(faces, tmp_path))
+    monkeypatch.setattr(collapse, "LEAST", 0.0)
+    monkeypatch.setattr(collapse, "MOST", 1.0)
+    train(config(faces, tmp_path, images=128, resume=True))
+    last = tmp_path / "checkpoints" / "0000000128"
+    assert checkpoint.describe(last).training["collapsed_at"] == 8 * collapse.WINDOW
+    notes = json.loads((last / "history.json").read_text())["notes"]
+    assert notes[0][0] == 8 * collapse.WINDOW
+    assert notes[0][1].startswith("The faces collapse")
 
 
 @pytest.mark.parametrize(("model", "name"), EACH)

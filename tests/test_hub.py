@@ -12,7 +12,8 @@ from fergan.card import write_card
 from tests import fake_hub
 
 REPO = "tester/faces"
-PUBLIC = {"config.json", "model.safetensors", "README.md", "evolution.webp", "samples.png", "confusion.png"}
+PICTURES = {"evolution.webp", "samples.png", "confusion.png"}
+PUBLIC = {"config.json", "model.safetensors", "README.md", "history.json", *PICTURES}
 
 
 @pytest.fixture
@@ -25,8 +26,9 @@ def server(monkeypatch, tmp_path):
 def folder(weights, tmp_path):
     """A checkpoint's folder with every picture, those of real faces too."""
     folder = shutil.copytree(weights / "acgan", tmp_path / "acgan")
-    for name in ("evolution.webp", "samples.png", "confusion.png", "neighbours.png", "translated.png"):
+    for name in (*PICTURES, "neighbours.png", "translated.png"):
         (folder / name).write_bytes(f"picture {name}".encode())
+    (folder / "history.json").write_text("{}")
     (folder / "README.md").write_text("written by hand")
     return folder
 

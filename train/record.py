@@ -23,13 +23,13 @@ from fergan.emotions import EMOTIONS, index
 from fergan.images import sheet, to_array
 from fergan.models import draw_noise
 from fergan.models.dcgan import Bank
-from train import run
+from train import history, run
 from train.collapse import Watch
 from train.push import Pusher
 
 GRID_SEEDS = list(range(6))
 """The faces of every grid: the page draws the same ones for these seeds."""
-EVOLUTION = "evolution.webp"
+EVOLUTION = history.EVOLUTION
 CAPTION = 16
 """Pixels under a grid for the count of images."""
 LOG_EVERY = 50  # steps
@@ -97,10 +97,9 @@ class Recorder:
     def __post_init__(self) -> None:
         (self.folder / "frames").mkdir(parents=True, exist_ok=True)
 
-    def save_state(self, tensors: dict[str, Tensor], step: int, seen: int, minutes: float) -> None:
-        """Everything that the next step depends on, in one file."""
-        facts = {**self.identity, "changes": self.changes, "step": step, "seen": seen, "minutes": minutes}
-        run.save_state(self.folder / run.STATE, tensors, facts)
+    def save_state(self, tensors: dict[str, Tensor], **now: Any) -> None:
+        """Everything that the next step depends on, in one file; `now`: step, seen, minutes, collapsed_at."""
+        run.save_state(self.folder / run.STATE, tensors, {**self.identity, "changes": self.changes, **now})
 
     def frame(self, generator: nn.Module, seen: int) -> None:
         """The grid of now."""
@@ -108,7 +107,9 @@ class Recorder:
         self.paint(generator).save(buffer, "PNG")
         replace_file(self.folder / "frames" / f"{seen:010d}.png", buffer.getvalue())
 
-    def keep(self, generator: nn.Module, step: int, seen: int, minutes: float) -> Path:
+    def keep(
+        self, generator: nn.Module, step: int, seen: int, minutes: float, collapsed_at: int | None
+    ) -> Path:
         """A checkpoint, whole: copied to weights/<name> or pushed to the Hub as it is; its folder."""
         folder = self.folder / "checkpoints" / f"{seen:010d}"
         described = Checkpoint(
@@ -121,6 +122,7 @@ class Recorder:
             training={
                 **self.training,
                 "minutes": round(minutes, 1),
+                "collapsed_at": collapsed_at,
                 **self.identity["recipe"],
                 "changes": self.changes,
             },
@@ -131,6 +133,9 @@ class Recorder:
         replace_file(folder / "README.md", write_card(described, shown).encode())
         if film:
             replace_file(folder / EVOLUTION, film)
+        told = history.read(self.folder)
+        replace_file(self.folder / history.CURVES, history.draw(told))
+        replace_file(folder / history.HISTORY, history.encoded(told if film else {**told, "frames": []}))
         return folder
 
 
@@ -202,6 +207,7 @@ class Session:
         self.kept: Path | None = None
         self.push_due = self.seen + flags.push_every if flags.push_every else math.inf
         self.reason, self.watch = "", Watch()
+        self.watch.collapsed_at = last.get("collapsed_at")
         self._stack = ExitStack()
 
     def __enter__(self) -> "Session":
@@ -251,10 +257,10 @@ class Session:
             self.recorder.frame(self.average, self.seen)
             self.frame_due = next_frame(self.seen)
         if self.seen >= self.keep_due:
-            self.kept = self.recorder.keep(self.average, self.step, self.seen, self.minutes)
+            self.kept = self.recorder.keep(self.average, **self._now)
             self.keep_due = self.seen + self.flags.keep
         if self.pusher:
-            self._note(self.pusher.notes())
+            self._note(self.pusher.notes(), history.HUB)
             if self.kept and self.seen >= self.push_due and self.pusher.offer(self.kept):
                 self.push_due = self.seen + self.flags.push_every
         if self.stopper.elapsed - self.saved >= self.flags.save_minutes:
@@ -276,21 +282,31 @@ class Session:
         if self.recorder and self.log:
             self._save()
             self.recorder.frame(self.average, self.seen)
-            last = self.recorder.keep(self.average, self.step, self.seen, self.minutes)
+            last = self.recorder.keep(self.average, **self._now)
             if self.pusher:
-                self._note(self.pusher.finish(last, PATIENCE))
+                self._note(self.pusher.finish(last, PATIENCE), history.HUB)
             self.log.close()
 
-    def _note(self, notes: list[str]) -> None:
+    @property
+    def _now(self) -> dict[str, Any]:
+        """How far the run is."""
+        return {
+            "step": self.step,
+            "seen": self.seen,
+            "minutes": self.minutes,
+            "collapsed_at": self.watch.collapsed_at,
+        }
+
+    def _note(self, notes: list[str], about: str = "faces") -> None:
         assert self.log is not None
         for words in notes:
-            self.log.note(self.seen, words)
+            self.log.note(self.seen, words, about)
             tqdm.write(words, file=sys.stderr)
 
     def _save(self) -> None:
         self.means.check()
         assert self.recorder is not None
-        self.recorder.save_state(self.state(), self.step, self.seen, self.minutes)
+        self.recorder.save_state(self.state(), **self._now)
 
 
 def recipe_changes(path: Path, facts: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

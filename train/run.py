@@ -356,9 +356,9 @@ class Log:
         for name, value in values.items():
             self._board.add_scalar(name, value, seen)
 
-    def note(self, seen: int, words: str) -> None:
-        """One line that holds no numbers: what a person should know of."""
-        self._file.write(json.dumps({"images_seen": seen, "note": words}) + "\n")
+    def note(self, seen: int, words: str, about: str) -> None:
+        """One line that holds no numbers: what a person should know of, and what that concerns."""
+        self._file.write(json.dumps({"images_seen": seen, "note": words, "about": about}) + "\n")
         self._file.flush()
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fergan.engine import Engine
-from fergan.ui import gallery, generate, mix, recognise, translate
+from fergan.ui import evolution, gallery, generate, mix, recognise, translate
 
 TABS: dict[str, Callable[[Engine], None]] = {
     "Generate": generate.build,
@@ -11,5 +11,6 @@ TABS: dict[str, Callable[[Engine], None]] = {
     "Translate": translate.build,
     "Recognise": recognise.build,
     "Models": gallery.build,
+    "Evolution": evolution.build,
 }
 """What fills each tab, by its title, in the order shown."""
