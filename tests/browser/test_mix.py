@@ -70,8 +70,8 @@ def test_a_face_is_drawn_when_the_tab_is_opened_and_not_before(visit, styled):  
     page = visit()
     assert page.locator(".mix").count() == 0
     page.get_by_role("tab", name="Mix").click()
-    expect(said(page)).to_have_text("happy, seed 7, by StyleGAN.")
-    assert np.array_equal(face(page), drawn(styled, model="stylegan", happy=1))
+    expect(said(page)).to_have_text("happy, seed 7, by AC-GAN.")  # as Generate had it
+    assert np.array_equal(face(page), drawn(styled, model="acgan", happy=1))
 
 
 def test_sliders_blend_and_say_their_shares(mix, styled):  # noqa: F811
@@ -381,7 +381,7 @@ def test_the_link_restores_the_blend(mix, visit, address, styled):  # noqa: F811
     page.get_by_role("button", name="Reset").click()
     expect(page).to_have_url(f"{address}?tab=mix&model=acgan&seed=4294967295&neutral=0&typical=20")
     page.get_by_role("tab", name="Generate").click()
-    expect(page).to_have_url(re.compile(r"\?tab=generate&model=stylegan"))
+    expect(page).to_have_url(re.compile(r"\?tab=generate&model=acgan"))
 
 
 def test_a_broken_link_is_told_and_what_is_right_in_it_kept(mix):
