@@ -54,6 +54,7 @@ const key = () => [state.model, state.seed, ...shares().map((share) => share.toF
 // --- the face: one at a time, each for what is wanted by then ---
 
 let artist;          // the thread that draws
+let starting;        // its start: a second try must not bring a second thread, which would know no network
 const loaded = new Set();
 let working = false;
 let onScreen = null; // {key, pixels, large, model, seed, blend}
@@ -92,7 +93,15 @@ async function prepare() {
   loading.hidden = false;
   broken.hidden = true;
   box.ariaBusy = 'true';
-  const begin = async () => { artist ??= await start(tell); };
+  const begin = async () => {
+    starting ??= start(tell);
+    try {
+      artist = await starting;
+    } catch (error) {
+      starting = undefined;
+      throw error;
+    }
+  };
   const [content] = await Promise.all([download(wanted, tell), begin()]);
   say(loading.firstElementChild, 'Starting the network');
   await artist.ask('load', {name: wanted.name, content});
