@@ -9,10 +9,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from fergan.checkpoint import Checkpoint
+from fergan.checkpoint import EVOLUTION, Checkpoint
 from fergan.metrics import METRICS
 
-PICTURES = ("evolution.webp", "samples.png", "confusion.png", "reliability.png")
+PICTURES = (EVOLUTION, "samples.png", "confusion.png", "reliability.png")
 """The pictures that a card may show. None of them has a real face in it."""
 
 
@@ -249,7 +249,7 @@ def _pictures(checkpoint: Checkpoint, about: About, there: Collection[str]) -> s
     if not checkpoint.metrics:
         captions = {}
     if checkpoint.model not in ("classifier", "identity"):
-        captions = {"evolution.webp": about.evolution, **captions}
+        captions = {EVOLUTION: about.evolution, **captions}
     return "\n\n".join(f"![{words}]({name})" for name, words in captions.items() if name in there)
 
 

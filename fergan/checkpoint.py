@@ -24,6 +24,8 @@ from fergan.models import preset
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+EVOLUTION, HISTORY = "evolution.webp", "history.json"
+"""Beside them where a training left them: fixed noise from the first step on, and the curves of its log."""
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,9 @@ from PIL import Image
 from torch import nn
 
 from fergan import checkpoint, emotions, hub, saliency
+from fergan.checkpoint import EVOLUTION as EVOLUTION
+from fergan.checkpoint import HISTORY as HISTORY
+from fergan.faces import NOBODY as NOBODY
 from fergan.faces import Face as Face
 from fergan.faces import crop, find_faces, whole_photo
 from fergan.images import Pixels, fit, from_array, to_array

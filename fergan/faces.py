@@ -19,6 +19,11 @@ LONGEST = 640
 """Faces are looked for in the photo scaled down to this side."""
 SMALLEST = (30, 0.06)
 """Of a face to look for: pixels then, and share of the photo's shorter side."""
+NOBODY = (
+    "No face was found in this picture. It looks for faces seen from the front, neither hidden nor cut off"
+    " nor smaller than a twentieth of the picture."
+)
+"""What a person is told of these limits."""
 SMALL = 96
 """A square picture of at most this side is a face by itself, whatever is found inside it."""
 FLAT = 16

@@ -41,7 +41,7 @@ Unreachable: type[Exception] = errors.HTTPError  # type: ignore[attr-defined]
 """What its HTTP library raises, httpx or another; what the Hub answers is an HfHubHTTPError, one of these."""
 CARD = "README.md"
 NEEDED = (checkpoint.CONFIG, checkpoint.WEIGHTS)
-HISTORY = "history.json"
+HISTORY = checkpoint.HISTORY
 FILES = (*NEEDED, CARD, HISTORY, *PICTURES)
 """What a model's repo may hold. Other pictures of a checkpoint's folder show real faces and stay at home."""
 SPACE = ("app.py", "requirements.txt", CARD, "LICENSE", "fergan/", "weights/")

@@ -13,6 +13,10 @@ Pixels = NDArray[np.uint8]
 """Faces outside the models: uint8 [B, H, W], or [B, H, W, 3] in colour."""
 MOST_PIXELS = 64_000_000
 """Of a photo: more are refused before they are unpacked (3 bytes each)."""
+GAP = 2
+"""Pixels between two faces of a sheet."""
+CAPTION = 16
+"""Pixels under a sheet of an evolution, for the count of images seen."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # a phone's MPO is opened as JPEG; Pillow knows no MPO here
 
 
@@ -56,7 +60,7 @@ def fit(images: Tensor, size: int, channels: int) -> Tensor:
     return resized.clamp(-1, 1)
 
 
-def sheet(faces: Pixels, columns: int, gap: int = 2, background: int = 255) -> Image.Image:
+def sheet(faces: Pixels, columns: int, gap: int = GAP, background: int = 255) -> Image.Image:
     """Faces, uint8 [B, H, W] or [B, H, W, 3] -> one picture, row by row, `gap` pixels apart.
 
     Raises:

@@ -1,14 +1,20 @@
-"""Small data sets of drawn faces, written in the forms in which FER2013 comes."""
+"""Small data sets of drawn faces, written in the forms in which FER2013 comes; small models."""
 
 import csv
+import dataclasses
 import io
+import shutil
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from fergan import checkpoint
 from fergan.emotions import EMOTIONS
+from fergan.models import MODELS
 from fergan.readers import SPLITS, VOTES
 
 Pixels = NDArray[np.uint8]
@@ -110,3 +116,26 @@ def _csv(rows) -> str:
     text = io.StringIO()
     csv.writer(text).writerows(rows)
     return text.getvalue()
+
+
+def add_model(
+    weights: Path,
+    folder: Path,
+    model: str,
+    by: float,
+    parameters: Callable[[torch.nn.Module], Iterable[torch.Tensor]] = torch.nn.Module.parameters,
+    **config: int,
+) -> Path:
+    """Copies tiny checkpoints into a folder and adds a model, some of its parameters stirred by so much noise."""
+    for source in weights.iterdir():
+        shutil.copytree(source, folder / source.name)
+    torch.manual_seed(1)
+    preset = MODELS[model]["fixed"]
+    made = preset.config(**config)
+    network = preset.network(made)
+    with torch.no_grad():
+        for parameter in parameters(network):
+            parameter.add_(by * torch.randn_like(parameter))
+    described = checkpoint.Checkpoint(model, "fixed", dataclasses.asdict(made), images_seen=1000)
+    checkpoint.save(folder / model, described, network.state_dict())
+    return folder

@@ -27,6 +27,7 @@ from fergan.engine import LAST_SEED, Engine
 from fergan.ui import TABS, models, theme
 from fergan.ui.sheet import MOST, Sheet
 from tests import fake_hub
+from tests.asking import asking
 
 ROOT = Path(app.__file__).parent
 ASKED = {"model": "acgan", "emotion": "happy", "seed": 5, "count": 3, "truncation": 1.0}
@@ -58,17 +59,7 @@ def client(address, tmp_path_factory):
 @pytest.fixture
 def ask(page, http):
     """Asks as the page does: `ask("draw", fields)`."""
-    [component] = [
-        found["id"] for found in page.config["components"] if found["props"].get("elem_id") == "generate-tab"
-    ]
-
-    def ask(verb, fields):
-        body = {"data": fields, "component_id": component, "fn_name": verb, "session_hash": "test"}
-        answer = http.post("/gradio_api/component_server/", json=body)
-        assert answer.status_code == 200
-        return answer.json()
-
-    return ask
+    return asking(page, http, "generate-tab")
 
 
 # --- the named endpoint ---
@@ -328,20 +319,18 @@ def test_models_of_the_hub_stand_next_to_the_bundled_ones(weights, shared):
     cards = {card["name"]: card for card in tabs["models-tab"]["props"]["props"]["facts"]["cards"]}
     assert cards["tester/faces"]["title"] == "tester/faces"
 
-    def ask(http, tab, verb, fields):
-        body = {"data": fields, "component_id": tabs[tab]["id"], "fn_name": verb, "session_hash": "test"}
-        return http.post("/gradio_api/component_server/", json=body).json()
-
     with TestClient(gr.routes.App.create_app(page)) as http:
         asked = {**ASKED, "model": "tester/others@v1"}
-        face = ask(http, "generate-tab", "save", {**asked, "kind": "face", "face": 6})
+        face = asking(page, http, "generate-tab")("save", {**asked, "kind": "face", "face": 6})
         assert face["name"] == "happy_tester-others-v1_seed000006.png"  # a slash would be a folder
-        assert ask(http, "generate-tab", "restore", face["content"])["model"] == "tester/others@v1"
-        assert len(ask(http, "generate-tab", "save", {**asked, "kind": "zip"})["content"]) > 100
+        assert asking(page, http, "generate-tab")("restore", face["content"])["model"] == "tester/others@v1"
+        assert len(asking(page, http, "generate-tab")("save", {**asked, "kind": "zip"})["content"]) > 100
         moment = {"emotion": {"happy": 1}, "seed": 6, "truncation": 1.0, "coarse_seed": None}
-        mixed = ask(http, "mix-tab", "save", {"model": "tester/faces", "moment": moment, "kind": "face"})
+        mixed = asking(page, http, "mix-tab")(
+            "save", {"model": "tester/faces", "moment": moment, "kind": "face"}
+        )
         assert mixed["name"] == "happy_tester-faces_seed000006.png"
-        assert len(ask(http, "models-tab", "draw", {**asked, "count": 2})["faces"]) == 2
+        assert len(asking(page, http, "models-tab")("draw", {**asked, "count": 2})["faces"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
 from fergan.ui import film
 from tests import factory
+from tests.asking import asking
 from train import history, record
 
 SEEN = (64, 128, 256)
@@ -183,16 +184,7 @@ def test_the_page_comes_with_names_alone(page):
 
 def test_the_page_reads_and_saves(page):
     with TestClient(gr.routes.App.create_app(page)) as http:
-
-        def ask(verb, fields):
-            body = {
-                "data": fields,
-                "component_id": props(page)["id"],
-                "fn_name": verb,
-                "session_hash": "test",
-            }
-            return http.post("/gradio_api/component_server/", json=body).json()
-
+        ask = asking(page, http, "evolution-tab")
         assert len(ask("watch", "acgan")["pages"]) == 3
         assert base64.b64decode(ask("save", "acgan")["content"]).startswith(b"GIF8")
         for verb in ("watch", "save"):

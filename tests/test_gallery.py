@@ -17,6 +17,7 @@ from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
 from fergan.metrics import METRICS
 from fergan.ui import cards, gallery, theme
+from tests.asking import asking
 from tests.test_app import _colour, _contrast
 
 COUNTS = [[8 if row == column else int(column == 6) for column in range(7)] for row in range(7)]
@@ -259,15 +260,7 @@ def http(page):
 
 @pytest.fixture
 def ask(page, http):
-    [component] = [
-        found for found in page.config["components"] if found["props"].get("elem_id") == "models-tab"
-    ]
-
-    def ask(verb, fields):
-        body = {"data": fields, "component_id": component["id"], "fn_name": verb, "session_hash": "test"}
-        return http.post("/gradio_api/component_server/", json=body).json()
-
-    return ask
+    return asking(page, http, "models-tab")
 
 
 def test_the_endpoint_lists_the_models_as_their_checkpoints_have_them(http, measured):

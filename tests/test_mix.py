@@ -1,30 +1,28 @@
 """The tab Mix without a browser: what may be asked, what is drawn, films and their files, the endpoints."""
 
 import base64
-import dataclasses
 import io
 import math
 import re
-import shutil
 import time
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
-import torch
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
 from starlette.testclient import TestClient
 
 import app
-from fergan import checkpoint, provenance
+from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine, Moment
-from fergan.models import MODELS
 from fergan.ui import blend, jobs, mix, models
 from fergan.ui.sheet import File
+from tests import factory
+from tests.asking import asking
 
 HALF = {"emotion": {"happy": 0.5, "sad": 0.5}, "seed": 7}
 SAD = {"emotion": {"sad": 1}, "seed": 9, "truncation": 0.5}
@@ -34,19 +32,7 @@ MOMENTS = [HALF, SAD]
 @pytest.fixture(scope="session")
 def styled_weights(weights, tmp_path_factory):
     """The shared tiny models, and a stylegan whose faces are noise of their own."""
-    folder = tmp_path_factory.mktemp("styled")
-    for source in weights.iterdir():
-        shutil.copytree(source, folder / source.name)
-    torch.manual_seed(1)
-    preset = MODELS["stylegan"]["fixed"]
-    config = preset.config(width=8)
-    generator = preset.network(config)
-    with torch.no_grad():
-        for parameter in generator.parameters():
-            parameter.add_(0.3 * torch.randn_like(parameter))
-    described = checkpoint.Checkpoint("stylegan", "fixed", dataclasses.asdict(config), images_seen=1000)
-    checkpoint.save(folder / "stylegan", described, generator.state_dict())
-    return folder
+    return factory.add_model(weights, tmp_path_factory.mktemp("styled"), "stylegan", 0.3, width=8)
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +62,7 @@ def client(styled, tmp_path_factory):
 @pytest.fixture
 def ask(page, http):
     """Asks as the page does: `ask("draw", fields)`."""
-    [component] = [
-        found["id"] for found in page.config["components"] if found["props"].get("elem_id") == "mix-tab"
-    ]
-
-    def ask(verb, fields):
-        body = {"data": fields, "component_id": component, "fn_name": verb, "session_hash": "test"}
-        answer = http.post("/gradio_api/component_server/", json=body)
-        assert answer.status_code == 200
-        return answer.json()
-
-    return ask
+    return asking(page, http, "mix-tab")
 
 
 def opened(uri):

@@ -17,6 +17,7 @@ import app
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine, Face
 from fergan.ui import recognise, theme
+from tests.asking import asking
 
 ROOT = Path(app.__file__).parent
 
@@ -26,25 +27,10 @@ def page(engine):
     return app.build_app(engine)
 
 
-def asking(page, http):
-    """Asks as the page does: `ask("recognise", fields)`."""
-    [component] = [
-        found["id"] for found in page.config["components"] if found["props"].get("elem_id") == "recognise-tab"
-    ]
-
-    def ask(verb, fields):
-        body = {"data": fields, "component_id": component, "fn_name": verb, "session_hash": "test"}
-        answer = http.post("/gradio_api/component_server/", json=body)
-        assert answer.status_code == 200
-        return answer.json()
-
-    return ask
-
-
 @pytest.fixture(scope="module")
 def ask(page):
     with TestClient(gr.routes.App.create_app(page)) as http:
-        yield asking(page, http)
+        yield asking(page, http, "recognise-tab")
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +191,7 @@ def test_without_a_classifier_the_page_starts_and_says_so(weights):
     [tab] = [block for block in page.blocks.values() if block.elem_id == "recognise-tab"]
     assert tab.props["facts"]["missing"] == recognise.UNREADABLE
     with TestClient(gr.routes.App.create_app(page)) as http:
-        answer = asking(page, http)("recognise", sent(b""))
+        answer = asking(page, http, "recognise-tab")("recognise", sent(b""))
     assert list(answer) == ["error"]
 
 

@@ -4,27 +4,26 @@ import base64
 import dataclasses
 import io
 import re
-import shutil
 import time
 from pathlib import Path
 
 import gradio as gr
 import numpy as np
 import pytest
-import torch
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image, ImageCms, ImageOps
 from starlette.testclient import TestClient
 
 import app
-from fergan import checkpoint, provenance
+from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine, Face
 from fergan.images import from_photo
-from fergan.models import MODELS
 from fergan.ui import blend, edit, models, theme, translate
 from fergan.ui.edit import Edit, Film
+from tests import factory
+from tests.asking import asking
 from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
 
 HAPPY = np.eye(7)[EMOTIONS.index("happy")]
@@ -35,20 +34,12 @@ ASKED = {"model": "stargan", "emotion": {"happy": 1}, "intensity": 0.8, "faces":
 @pytest.fixture(scope="session")
 def translating_weights(weights, tmp_path_factory):
     """The shared tiny models, and a translator whose changes are noise, but large."""
+
+    def heads(generator):
+        return [parameter for head in generator._heads() for parameter in head.parameters()]
+
     folder = tmp_path_factory.mktemp("translating")
-    for source in weights.iterdir():
-        shutil.copytree(source, folder / source.name)
-    torch.manual_seed(1)
-    preset = MODELS["stargan"]["fixed"]
-    config = preset.config(width=8, blocks=1)
-    generator = preset.network(config)
-    with torch.no_grad():
-        for head in generator._heads():
-            for parameter in head.parameters():
-                parameter.add_(0.1 * torch.randn_like(parameter))
-    described = checkpoint.Checkpoint("stargan", "fixed", dataclasses.asdict(config), images_seen=1000)
-    checkpoint.save(folder / "stargan", described, generator.state_dict())
-    return folder
+    return factory.add_model(weights, folder, "stargan", 0.1, heads, width=8, blocks=1)
 
 
 @pytest.fixture(scope="session")
@@ -61,21 +52,6 @@ def page(translating):
     return app.build_app(translating)
 
 
-def asking(page, http):
-    """Asks as the page does: `ask("change", fields)`."""
-    [component] = [
-        found["id"] for found in page.config["components"] if found["props"].get("elem_id") == "translate-tab"
-    ]
-
-    def ask(verb, fields):
-        body = {"data": fields, "component_id": component, "fn_name": verb, "session_hash": "test"}
-        answer = http.post("/gradio_api/component_server/", json=body)
-        assert answer.status_code == 200
-        return answer.json()
-
-    return ask
-
-
 @pytest.fixture(scope="module")
 def http(page):
     with TestClient(gr.routes.App.create_app(page)) as client:
@@ -84,7 +60,7 @@ def http(page):
 
 @pytest.fixture
 def ask(page, http):
-    return asking(page, http)
+    return asking(page, http, "translate-tab")
 
 
 @pytest.fixture(scope="module")
@@ -498,7 +474,7 @@ def test_without_a_translator_the_page_starts_and_says_so(engine, tmp_path):
     assert tab.props["facts"]["missing"] == translate.NONE
     assert "python -m train.stargan" in theme.static("translate.html")
     with TestClient(gr.routes.App.create_app(page)) as http:
-        answer = asking(page, http)("change", {**ASKED, "photo": GREY})
+        answer = asking(page, http, "translate-tab")("change", {**ASKED, "photo": GREY})
         assert answer == {"error": "There is no model 'stargan'; none here does that."}
     address = app.serve(page, "127.0.0.1")
     (tmp_path / "photo.png").write_bytes(png(Image.linear_gradient("L")))

@@ -12,7 +12,7 @@ from fergan import checkpoint
 from fergan.card import write_card
 from fergan.checkpoint import Checkpoint, replace_file
 from fergan.emotions import EMOTIONS
-from fergan.images import sheet
+from fergan.images import GAP, sheet
 from train.record import GRID_SEEDS, evolution
 
 
@@ -43,6 +43,7 @@ def join(runs: Sequence[Path], folder: Path) -> Checkpoint:
         if (told.model, told.preset, own) != (first.model, first.preset, config):
             raise ValueError(f"{run} is of another network than {runs[0]}; train them alike.")
         weights |= network.state_dict()
+    collapsed = [told.training.get("collapsed_at") for told, _ in found]
     joined = dataclasses.replace(
         first,
         config=config,
@@ -52,6 +53,7 @@ def join(runs: Sequence[Path], folder: Path) -> Checkpoint:
             **first.training,
             "minutes": round(sum(told.training["minutes"] for told, _ in found), 1),
             "images_each": [told.images_seen for told, _ in found],
+            "collapsed_at": collapsed if any(collapsed) else None,
         },
     )
     checkpoint.save(folder, joined, weights)
@@ -60,7 +62,7 @@ def join(runs: Sequence[Path], folder: Path) -> Checkpoint:
     frames.mkdir(exist_ok=True)
     for name in sorted(set.intersection(*({p.name for p in (run / "frames").glob("*.png")} for run in runs))):
         columns(runs, name).save(frames / name)
-    replace_file(folder / "evolution.webp", evolution(frames))
+    replace_file(folder / checkpoint.EVOLUTION, evolution(frames))
     return joined
 
 
@@ -70,7 +72,7 @@ def columns(runs: Sequence[Path], name: str) -> Image.Image:
     for run in runs:
         with Image.open(run / "frames" / name) as picture:
             pixels = np.asarray(picture)
-        side = (pixels.shape[0] + 2) // len(GRID_SEEDS)  # a tile and its gap
+        side = (pixels.shape[0] + GAP) // len(GRID_SEEDS)  # a tile and its gap
         for place, row in enumerate(rows):
-            row.append(pixels[place * side : place * side + side - 2, : side - 2])
+            row.append(pixels[place * side : place * side + side - GAP, : side - GAP])
     return sheet(np.stack([tile for row in rows for tile in row]), columns=len(EMOTIONS))

@@ -272,12 +272,7 @@ def evaluate(config: EvaluateConfig) -> str:
 
 def main() -> None:
     """The command line."""
-    config = run.parse_args(EvaluateConfig, (__doc__ or "").splitlines()[0])
-    torch.backends.cudnn.allow_tf32 = False  # else a GPU's numbers are not a CPU's
-    try:
-        print(evaluate(config))
-    except (OSError, ValueError) as error:
-        run.fail(f"Nothing was measured: {error}")
+    run.measure(EvaluateConfig, (__doc__ or "").splitlines()[0], evaluate, "Nothing was measured")
 
 
 if __name__ == "__main__":

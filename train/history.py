@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from fergan import checkpoint
-from fergan.checkpoint import replace_file
+from fergan.checkpoint import EVOLUTION, HISTORY, replace_file
 
-HISTORY, CURVES, EVOLUTION = "history.json", "curves.png", "evolution.webp"
+CURVES = "curves.png"
 POINTS = 300
 """Points of a curve, at most: more would show no more on a page."""
 NOT_ITS_OWN = ("images_seen", "images_per_second")

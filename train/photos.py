@@ -243,12 +243,8 @@ def evaluate(config: PhotosConfig) -> str:
 
 def main() -> None:
     """The command line."""
-    config = run.parse_args(PhotosConfig, (__doc__ or "").splitlines()[0])
     torch.set_num_threads(1)
-    try:
-        print(evaluate(config))
-    except (OSError, ValueError) as error:
-        run.fail(f"Nothing was measured: {error}")
+    run.measure(PhotosConfig, (__doc__ or "").splitlines()[0], evaluate, "Nothing was measured")
 
 
 if __name__ == "__main__":

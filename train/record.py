@@ -17,10 +17,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from fergan.card import write_card
-from fergan.checkpoint import Checkpoint, replace_file
+from fergan.checkpoint import EVOLUTION, HISTORY, Checkpoint, replace_file
 from fergan.checkpoint import save as save_checkpoint
 from fergan.emotions import EMOTIONS, index
-from fergan.images import sheet, to_array
+from fergan.images import CAPTION, sheet, to_array
 from fergan.models import draw_noise
 from fergan.models.dcgan import Bank
 from train import history, run
@@ -29,9 +29,6 @@ from train.push import Pusher
 
 GRID_SEEDS = list(range(6))
 """The faces of every grid: the page draws the same ones for these seeds."""
-EVOLUTION = history.EVOLUTION
-CAPTION = 16
-"""Pixels under a grid for the count of images."""
 LOG_EVERY = 50  # steps
 PATIENCE = 300.0  # seconds that a training which is over waits for the Hub
 Painter = Callable[[nn.Module], Image.Image]
@@ -135,7 +132,7 @@ class Recorder:
             replace_file(folder / EVOLUTION, film)
         told = history.read(self.folder)
         replace_file(self.folder / history.CURVES, history.draw(told))
-        replace_file(folder / history.HISTORY, history.encoded(told if film else {**told, "frames": []}))
+        replace_file(folder / HISTORY, history.encoded(told if film else {**told, "frames": []}))
         return folder
 
 

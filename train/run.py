@@ -116,6 +116,16 @@ def launch(flags: type[F], description: str, train: Callable[[F, Accelerator], s
         accelerator.end_training()
 
 
+def measure(flags: type[T], description: str, work: Callable[[T], str], failed: str) -> None:
+    """A measuring script's command line: prints what the work found, or `failed` and why, in a sentence."""
+    config = parse_args(flags, description)
+    torch.backends.cudnn.allow_tf32 = False  # else a GPU's numbers are not a CPU's
+    try:
+        print(work(config))
+    except (OSError, ValueError) as error:
+        fail(f"{failed}: {error}")
+
+
 def command(module: str, config: Any, *words: str, without: Sequence[str] = ()) -> str:
     """The command line that asks for this again: the words, then each flag that is not as its default."""
     line = ["python", "-m", module, *words]

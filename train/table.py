@@ -121,10 +121,7 @@ def table(config: TableConfig) -> str:
 
 def main() -> None:
     """The command line."""
-    try:
-        print(table(run.parse_args(TableConfig, (__doc__ or "").splitlines()[0])))
-    except (OSError, ValueError) as error:
-        run.fail(f"No table: {error}")
+    run.measure(TableConfig, (__doc__ or "").splitlines()[0], table, "No table")
 
 
 if __name__ == "__main__":

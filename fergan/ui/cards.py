@@ -8,14 +8,11 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fergan.emotions import EMOTIONS
-from fergan.engine import Engine
+from fergan.engine import EVOLUTION, Engine
 from fergan.metrics import METRICS, Metric
 from fergan.ui import models
 
 Counts = list[list[int]]
-EVOLUTION = "evolution.webp"
-"""The animation of fixed noise over the training, in a generator's checkpoint folder."""
-
 READING: dict[str, Metric] = {
     "n": Metric("N", "real test faces that it read", "", ",d"),
     "accuracy": Metric("accuracy", "test faces that it reads as they are labelled", "higher", ".1%"),

@@ -15,17 +15,11 @@ from PIL import Image, ImageSequence
 
 from fergan import animate, provenance
 from fergan.emotions import EMOTIONS
-from fergan.engine import Engine
-from fergan.images import Pixels
+from fergan.engine import EVOLUTION, HISTORY, Engine
+from fergan.images import CAPTION, GAP, Pixels
 from fergan.ui import models
-from fergan.ui.cards import EVOLUTION
 from fergan.ui.sheet import File, data_uri
 
-HISTORY = "history.json"
-CAPTION = 16
-"""Pixels below the faces of a page, where it says after how many images it was drawn."""
-GAP = 2
-"""Pixels between two faces of a page."""
 MOST = 200
 """Pages of one evolution, at most; trainings draw at doubling intervals, 25 of them by 3 million images."""
 RATE, EACH, LAST = 5, 2, 10

@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from fergan.emotions import EMOTIONS
-from fergan.engine import LAST_SEED, Engine
+from fergan.engine import EVOLUTION, LAST_SEED, Engine
 from fergan.ui import cards, models
 from fergan.ui.server import Answer, Verb, answering
 from fergan.ui.sheet import Sheet, data_uri
@@ -71,7 +71,7 @@ def _evolution(engine: Engine, name: str) -> str:
     Raises:
         ValueError: an unknown model, or one that came without it.
     """
-    file = engine.folder(name) / cards.EVOLUTION
+    file = engine.folder(name) / EVOLUTION
     if not file.is_file():
         raise ValueError(f"The model {name} came without pictures of its training.")
     return "data:image/webp;base64," + base64.b64encode(file.read_bytes()).decode()

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fergan.ui.server import sentence
-from fergan.ui.sheet import File
+from fergan.ui.server import Answer, Verb, sentence
+from fergan.ui.sheet import File, handed
 
 AT_ONCE = 2
 """Jobs that run at the same time; more are refused, since each takes a core."""
@@ -95,6 +95,23 @@ class Jobs:
             job = self._jobs.get(str(name))
         if job is not None:
             job.stopped = True
+
+    def verbs(self, answers: Callable[[Verb], Verb]) -> list[Verb]:
+        """What the page may ask of its jobs: `progress`, which hands over the file that is done, and `stop`."""
+
+        @answers
+        def progress(fields: Any) -> Answer:
+            job = self.ask(fields)
+            if job.error:
+                return {"error": job.error}
+            return handed(job.file) if job.file else {"done": job.done, "of": job.of}
+
+        @answers
+        def stop(fields: Any) -> Answer:
+            self.stop(fields)
+            return {}
+
+        return [progress, stop]
 
 
 def _run(work: Callable[[Told], File], job: _Job) -> None:

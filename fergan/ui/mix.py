@@ -92,24 +92,12 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
         engine.animate(asked.model, asked.moments, asked.steps)  # refuses now, draws nothing yet
         return {"job": jobs.start(lambda told: asked.file(engine, told), asked.frames)}
 
-    @slowly
-    def progress(fields: Any) -> Answer:
-        job = jobs.ask(fields)
-        if job.error:
-            return {"error": job.error}
-        return handed(job.file) if job.file else {"done": job.done, "of": job.of}
-
-    @slowly
-    def stop(fields: Any) -> Answer:
-        jobs.stop(fields)
-        return {}
-
     @aside
     def read(fields: Any) -> Answer:
         probabilities = engine.classify(pictures(fields), str(judge))
         return {"probabilities": probabilities.astype(float).round(6).tolist()}
 
-    verbs = [draw, save, restore, strip, film, progress, stop]
+    verbs = [draw, save, restore, strip, film, *jobs.verbs(slowly)]
     return [*verbs, read] if judge else verbs
 
 

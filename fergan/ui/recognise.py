@@ -15,17 +15,13 @@ from PIL import Image
 
 from fergan import emotions
 from fergan.emotions import EMOTIONS
-from fergan.engine import JUDGE, Engine, Found
+from fergan.engine import JUDGE, NOBODY, Engine, Found
 from fergan.images import from_photo
 from fergan.ui import models
 from fergan.ui.server import Answer, Verb, answering, received, sentence, taken
 from fergan.ui.sheet import data_uri
 from fergan.ui.theme import MAX_UPLOAD, script, static
 
-NOBODY = (
-    "No face was found in this picture. It looks for faces seen from the front, neither hidden nor cut off"
-    " nor smaller than a twentieth of the picture."
-)
 UNREADABLE = "No classifier is here, so no face can be read; name a checkpoint of one with --models."
 SENT = 1280
 """Pixels of a photo's longer side that the page sends: it scales down what is larger."""

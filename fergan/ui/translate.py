@@ -16,7 +16,7 @@ from PIL import Image
 from fergan import images
 from fergan.animate import KINDS
 from fergan.emotions import EMOTIONS
-from fergan.engine import Engine, Face
+from fergan.engine import NOBODY, Engine, Face
 from fergan.images import from_photo
 from fergan.ui import blend, edit, models
 from fergan.ui.edit import Edit, Film
@@ -26,10 +26,6 @@ from fergan.ui.sheet import data_uri, handed, pictures, written
 from fergan.ui.theme import MAX_UPLOAD, script, static
 
 NONE = "No translator is here yet, so no photo can be changed."
-NOBODY = (
-    "No face was found in this picture. It looks for faces seen from the front, neither hidden nor cut off"
-    " nor smaller than a twentieth of the picture."
-)
 SENT = 1024
 """Pixels of a photo's longer side that the page works with; what is saved has all of the photo's own."""
 THUMB = 176
@@ -125,18 +121,6 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
         asked.edit.apply(engine, photo)  # refuses now
         return {"job": jobs.start(lambda told: asked.file(engine, photo, told), asked.steps + 1)}
 
-    @slowly
-    def progress(fields: Any) -> Answer:
-        job = jobs.ask(fields)
-        if job.error:
-            return {"error": job.error}
-        return handed(job.file) if job.file else {"done": job.done, "of": job.of}
-
-    @slowly
-    def stop(fields: Any) -> Answer:
-        jobs.stop(fields)
-        return {}
-
     @aside
     def read(fields: Any) -> Answer:
         return {"probabilities": _read(engine, str(judge), pictures(fields))}
@@ -145,7 +129,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
     def examples(_: Any) -> Answer:
         return {"faces": _examples(engine)}
 
-    verbs = [find, change, seven, live, save, film, progress, stop, examples]
+    verbs = [find, change, seven, live, save, film, *jobs.verbs(slowly), examples]
     return [*verbs, read] if judge else verbs
 
 

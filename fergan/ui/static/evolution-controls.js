@@ -42,23 +42,8 @@ function choose(changes) {
   return load().then(() => { for (const side of sides()) paintHeads(side); paint(); });
 }
 
-async function save(button) {
-  if (button.ariaBusy === 'true') return;
-  button.ariaBusy = 'true';
-  const answer = await askServer(server.save, state[button.dataset.side]);
-  button.ariaBusy = 'false';
-  if (answer.error) return notify(answer.error);
-  saveFile(answer);
-  notify(`Saved ${answer.name}.`);
-}
-
-let forgetting;
-function notify(sentence) {
-  const notice = $('.notice');
-  notice.querySelector('p').textContent = sentence;
-  notice.hidden = !sentence;
-  clearTimeout(forgetting);
-  forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
+function save(button) {
+  return saveAnswer(button, () => askServer(server.save, state[button.dataset.side]));
 }
 
 function step(by) {

@@ -145,3 +145,26 @@ function onDrop(veil, may, take) {
     if (event.dataTransfer.files.length) take([...event.dataTransfer.files]);
   });
 }
+
+let forgetting;
+
+/** Says a sentence at the tab's edge for a while, or nothing more. A dialog that is open hides what is outside it. */
+function notify(sentence) {
+  const notice = element.querySelector('.notice');
+  (element.querySelector('dialog[open]') ?? element.firstElementChild).append(notice);
+  notice.querySelector('p').textContent = sentence;
+  notice.hidden = !sentence;
+  clearTimeout(forgetting);
+  forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
+}
+
+/** Hands over the file that `ask` brings, or says why there is none; the button is busy until then. */
+async function saveAnswer(button, ask) {
+  if (button.ariaBusy === 'true') return;
+  button.ariaBusy = 'true';
+  const answer = await ask();
+  button.ariaBusy = 'false';
+  if (answer.error) return notify(answer.error);
+  saveFile(answer);
+  notify(`Saved ${answer.name}.`);
+}

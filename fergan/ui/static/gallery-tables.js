@@ -195,15 +195,6 @@ element.addEventListener('click', ({target}) => {
   if (button) actions[button.dataset.do]?.(button.dataset);
 });
 
-let forgetting;
-function notify(sentence) {
-  const notice = $('.notice');
-  notice.querySelector('p').textContent = sentence;
-  notice.hidden = !sentence;
-  clearTimeout(forgetting);
-  forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
-}
-
 // --- the address bar ---
 
 const isOurs = () => new URLSearchParams(location.search).get('tab') === 'models';

@@ -114,24 +114,8 @@ function handOver() {
   tab.focus();
 }
 
-async function save(button) {
-  if (button.ariaBusy === 'true') return;
-  button.ariaBusy = 'true';
-  const answer = await askServer(server.save, asked({kind: button.dataset.save, face: state.face}));
-  button.ariaBusy = 'false';
-  if (answer.error) return notify(answer.error);
-  saveFile(answer);
-  notify(`Saved ${answer.name}.`);
-}
-
-let forgetting;
-function notify(sentence) {
-  const notice = $('.notice');
-  (dialog.open ? dialog : element.firstElementChild).append(notice); // a modal dialog hides what is outside it
-  notice.querySelector('p').textContent = sentence;
-  notice.hidden = !sentence;
-  clearTimeout(forgetting);
-  forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
+function save(button) {
+  return saveAnswer(button, () => askServer(server.save, asked({kind: button.dataset.save, face: state.face})));
 }
 
 // --- keys: 1 to 7 and N anywhere on the tab, arrows among the faces and in the dialog ---

@@ -81,24 +81,8 @@ function take({model, seed, weights, typical, coarse}) {
   return change({model, seed, weights: {...none, ...weights}, typical: typical ?? 0, coarse: coarse ?? null});
 }
 
-async function save(button) {
-  if (button.ariaBusy === 'true') return;
-  button.ariaBusy = 'true';
-  const answer = await askServer(server.save, {model: state.model, moment: moment(), kind: button.dataset.save});
-  button.ariaBusy = 'false';
-  if (answer.error) return notify(answer.error);
-  saveFile(answer);
-  notify(`Saved ${answer.name}.`);
-}
-
-let forgetting;
-function notify(sentence) {
-  const notice = $('.notice');
-  (show.open ? show : element.firstElementChild).append(notice); // a modal dialog hides what is outside it
-  notice.querySelector('p').textContent = sentence;
-  notice.hidden = !sentence;
-  clearTimeout(forgetting);
-  forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
+function save(button) {
+  return saveAnswer(button, () => askServer(server.save, {model: state.model, moment: moment(), kind: button.dataset.save}));
 }
 
 // --- keys anywhere on the tab ---

@@ -159,11 +159,3 @@ async function look() {
 
 const paintOverlay = () => { $('[data-seen=map]').style.opacity = field.overlay.value / 100; };
 
-let forgetting;
-function notify(sentence) {
-  const notice = $('.notice');
-  notice.querySelector('p').textContent = sentence;
-  notice.hidden = !sentence;
-  clearTimeout(forgetting);
-  forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
-}

@@ -58,24 +58,9 @@ function choose(face) {
   if (face !== state.face) change({face});
 }
 
-async function save(button) {
-  if (button.ariaBusy === 'true') return;
+function save(button) {
   if (!chosen().length || isLive()) return notify(isLive() ? 'Take the camera\'s picture first.' : 'Choose a photo first.');
-  button.ariaBusy = 'true';
-  const answer = await askServer(server.save, {...wish(), ...await original()});
-  button.ariaBusy = 'false';
-  if (answer.error) return notify(answer.error);
-  saveFile(answer);
-  notify(`Saved ${answer.name}.`);
-}
-
-let forgetting;
-function notify(sentence) {
-  const notice = $('.notice');
-  notice.querySelector('p').textContent = sentence;
-  notice.hidden = !sentence;
-  clearTimeout(forgetting);
-  forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
+  return saveAnswer(button, async () => askServer(server.save, {...wish(), ...await original()}));
 }
 
 document.addEventListener('keydown', (event) => {
