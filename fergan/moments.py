@@ -59,6 +59,13 @@ class Drawer:
         """
         return self._draw(*self._latent(moment))
 
+    def faces(self, noise: Tensor, rows: Tensor, truncation: float) -> Tensor:
+        """Noise [B, Z], rows of emotion [B, 7] -> images [B, C, H, W] in one pass.
+
+        For training: the last bits of a face depend on its batch.
+        """
+        return self._draw(self._where(noise, rows, truncation), rows)
+
     def walk(self, moments: Sequence[Moment], steps: int, *, loop: bool) -> Iterator[Tensor]:
         """Images [1, C, H, W] from moment to moment, `steps` a leg; then the last one, or the leg to the first.
 
@@ -84,15 +91,18 @@ class Drawer:
         """Styles [1, LAYERS, S], or noise [1, Z] where there are none, and the emotion [1, 7]."""
         row = torch.tensor([moment.emotion], device=self.device)
         noise = self._noise(moment.seed)
-        if not isinstance(self.network, stylegan.Generator):
-            if moment.coarse_seed is not None:
-                raise ValueError("This model has no styles: it cannot take the shape of another face.")
-            return moment.truncation * noise, row
-        styles = self.network.styles(noise, row, moment.truncation)
+        where = self._where(noise, row, moment.truncation)
         if moment.coarse_seed is not None:
-            other = self.network.styles(self._noise(moment.coarse_seed), row, moment.truncation)
-            styles = torch.cat([other[:, : stylegan.COARSE], styles[:, stylegan.COARSE :]], dim=1)
-        return styles, row
+            if not self._styled:
+                raise ValueError("This model has no styles: it cannot take the shape of another face.")
+            other = self._where(self._noise(moment.coarse_seed), row, moment.truncation)
+            where = torch.cat([other[:, : stylegan.COARSE], where[:, stylegan.COARSE :]], dim=1)
+        return where, row
+
+    def _where(self, noise: Tensor, rows: Tensor, truncation: float) -> Tensor:
+        if isinstance(self.network, stylegan.Generator):
+            return self.network.styles(noise, rows, truncation)
+        return truncation * noise
 
     def _noise(self, seed: int) -> Tensor:
         return draw_noise([seed], self.noise_dim).to(self.device)

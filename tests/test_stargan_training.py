@@ -18,6 +18,7 @@ from fergan.checkpoint import Checkpoint
 from fergan.models import MODELS
 from tests import factory
 from train import record, run, stargan
+from train.pairs import Pair
 from train.recipes import TRANSLATORS, TranslatorRecipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -66,6 +67,7 @@ def config(faces, helpers, tmp_path):
             "teacher": str(helpers / "teacher"),
             "embedder": str(helpers / "identity"),
             "examples": str(helpers / "acgan"),
+            "pairs": str(helpers / "acgan"),
         }
         return stargan.TrainConfig(
             data=str(faces), preset=preset, out=str(tmp_path / out), **settings | options
@@ -84,8 +86,8 @@ def game(helpers):
         settings = dict(pair.split("=") for pair in SMALL[name].split() if not pair.startswith("batch"))
         network = MODELS["stargan"][name].config(**{key: int(value) for key, value in settings.items()})
         cpu = torch.device("cpu")
-        teacher = stargan.helper(str(helpers / "teacher"), "classifier", network, cpu)
-        embedder = stargan.helper(str(helpers / "identity"), "embedder", network, cpu)
+        teacher = stargan.helper(str(helpers / "teacher"), "classifier", network, cpu, "teacher_weight")
+        embedder = stargan.helper(str(helpers / "identity"), "embedder", network, cpu, "identity")
         found = stargan.Translation(name, network, recipe or TRANSLATORS[name], 0, cpu, teacher, embedder)
         found.dtype = torch.float32
         return found
@@ -106,7 +108,7 @@ def test_a_run_leaves_all_its_files(config, monkeypatch, preset):
     assert "another expression" in (last / "README.md").read_text()
     line = json.loads((settings.folder / "log.jsonl").read_text().splitlines()[0])
     assert {"d_loss", "d_class", "g_loss", "g_cycle", "g_class"} <= line.keys()
-    assert ({"g_teacher", "g_same", "g_identity", "g_mask", "g_flow", "r1"} <= line.keys()) == (
+    assert ({"g_teacher", "g_same", "g_identity", "g_mask", "g_flow", "g_paired", "r1"} <= line.keys()) == (
         preset == "fixed"
     )
     assert ("d_slope" in line) == (preset == "published")
@@ -146,6 +148,19 @@ def test_gradients_reach_only_the_network_being_trained(game):
     assert all(p.grad is None for p in made.discriminator.parameters())
     assert all(p.grad is not None for p in made.generator.parameters())
     assert all(p.grad is None for p in [*made.teacher.parameters(), *made.embedder.parameters()])
+
+
+def test_pairs_teach_what_was_drawn(game):
+    made = game()
+    before, after = torch.zeros(2, 1, 48, 48), torch.full((2, 1, 48, 48), 0.5)
+    trust = torch.tensor([1.0, 0.0])
+
+    class Drawn:
+        def draw(self, count, partial, rng, read):
+            return Pair(before, EYE[[6, 6]], EYE[[3, 3]], torch.ones(2), after, trust)
+
+    made.generator.to_mask.bias.data.fill_(-60)  # nothing is covered, and a grey field stays grey when bent
+    assert made.as_drawn(Drawn(), 2).item() == pytest.approx(0.25, abs=1e-4)  # the second is not trusted
 
 
 def test_part_of_the_way_asks_for_a_blend(game):

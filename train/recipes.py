@@ -125,6 +125,10 @@ class TranslatorRecipe:
     """To the face's own emotion: nothing should change (RelGAN's lambda 2)."""
     identity: float = 1.0
     """Features of a network that knows faces and no emotion; 0 does without it."""
+    paired: float = 10.0
+    """Distance from what a generator draws of the same person (see train.pairs); 0 does without it."""
+    typical: float = 0.7
+    """Truncation of those pairs."""
     budget: float = 0.35
     """Share of a face that the mask may cover at no cost."""
     budget_weight: float = 1.0
@@ -173,6 +177,7 @@ TRANSLATORS: dict[str, TranslatorRecipe] = {
         teacher_noise=0.0,
         same=0.0,
         identity=0.0,
+        paired=0.0,
         budget_weight=0.0,
         smooth=0.0,
         partial=0.0,

@@ -21,6 +21,7 @@ from fergan.images import sheet, to_array, to_model, to_pixels
 from fergan.models import draw_noise, preset, stargan
 from fergan.models.layers import Verdict
 from train import run
+from train.pairs import Pairs
 from train.players import Players
 from train.push import SharingFlags
 from train.recipes import TRANSLATORS, TranslatorRecipe
@@ -40,6 +41,10 @@ class TrainConfig(SharingFlags):
     )
     embedder: str = field(
         default="weights/identity", metadata={"help": "checkpoint of the network that tells faces apart"}
+    )
+    pairs: str = field(
+        default="weights/stylegan",
+        metadata={"help": "generator that draws one person with two emotions, to learn from"},
     )
     examples: str = field(
         default="weights/acgan",
@@ -74,8 +79,8 @@ class TrainConfig(SharingFlags):
         return Path(self.out or f"runs/stargan-{self.preset}")
 
 
-def helper(folder: str, kind: str, config: Any, device: torch.device) -> nn.Module:
-    """A frozen network that a loss asks.
+def helper(folder: str, kind: str, config: Any, device: torch.device, weight: str) -> nn.Module:
+    """A frozen network that a loss asks, where that loss has a weight.
 
     Raises:
         FileNotFoundError, ValueError: none there, of another kind or size, or the judge.
@@ -87,8 +92,8 @@ def helper(folder: str, kind: str, config: Any, device: torch.device) -> nn.Modu
     own = described.build_config()
     if (own.image_size, own.channels) != (config.image_size, config.channels):
         raise ValueError(
-            f"{folder} reads {own.channels} x {own.image_size}; faces here are"
-            f" {config.channels} x {config.image_size}."
+            f"{folder} is for {own.channels} x {own.image_size}; faces here are"
+            f" {config.channels} x {config.image_size}: name another, or do without by --set {weight}=0."
         )
     return network.to(device).eval().requires_grad_(False)
 
@@ -105,9 +110,10 @@ class Translation(Players):
         device: torch.device,
         teacher: nn.Module | None = None,
         embedder: nn.Module | None = None,
+        pairs: Pairs | None = None,
     ) -> None:
         super().__init__("stargan", preset_name, config, recipe, seed, device)
-        self.recipe, self.teacher, self.embedder = recipe, teacher, embedder
+        self.recipe, self.teacher, self.embedder, self.pairs = recipe, teacher, embedder, pairs
 
     def read(self, images: Tensor, labels: Tensor) -> Tensor:
         """What a face shows before it is changed, [B, 7]: the teacher's soft reading, else its label."""
@@ -238,11 +244,19 @@ class Translation(Players):
             if self.embedder is not None and recipe.identity:
                 before, after = self.embedder(images), self.embedder(fake)
                 found.append(("g_identity", recipe.identity, 1 - (before * after).sum(dim=1).mean()))
+            if self.pairs is not None:
+                found.append(("g_paired", recipe.paired, self.as_drawn(self.pairs, len(images) // 2)))
         if change is not None:
             over = F.relu(change.mask.mean(dim=(1, 2, 3)) - recipe.budget).mean()
             found.append(("g_mask", recipe.budget_weight, over))
             found.append(("g_flow", recipe.smooth, losses.unevenness(change.flow * images.shape[-1])))
         return found
+
+    def as_drawn(self, pairs: Pairs, count: int) -> Tensor:
+        """Distance from drawn people to the same people as they were drawn again, by how far both are trusted."""
+        pair = pairs.draw(count, self.recipe.partial, self.rng, self.read)
+        fake, _ = self.translate(pair.before, pair.source, pair.target, pair.intensity)
+        return (pair.trust * (fake - pair.after).abs().mean(dim=(1, 2, 3))).mean()
 
     @staticmethod
     def unchanged(same: Tensor, images: Tensor, source: Tensor, emotion: Tensor) -> Tensor:
@@ -313,9 +327,18 @@ def prepare(
     )
     if recipe.conditions != "onehot" and len(config.known()) < len(EMOTIONS):
         recipe = replaced(recipe, conditions="onehot")  # votes know all seven
-    teacher = helper(config.teacher, "classifier", network, device) if recipe.teacher_weight else None
-    embedder = helper(config.embedder, "embedder", network, device) if recipe.identity else None
-    game = Translation(config.preset, network, recipe, config.seed, device, teacher, embedder)
+    teacher = (
+        helper(config.teacher, "classifier", network, device, "teacher_weight")
+        if recipe.teacher_weight
+        else None
+    )
+    embedder = helper(config.embedder, "embedder", network, device, "identity") if recipe.identity else None
+    pairs = None
+    if recipe.paired:
+        drawer = helper(config.pairs, "generator", network, device, "paired")
+        noise_dim = checkpoint.describe(Path(config.pairs)).build_config().noise_dim
+        pairs = Pairs(drawer, noise_dim, config.known(), recipe.typical, device)
+    game = Translation(config.preset, network, recipe, config.seed, device, teacher, embedder, pairs)
     if config.precision != "auto":
         game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     game.rng.manual_seed(config.seed + rank)
