@@ -23,8 +23,8 @@ def build_app(engine: "Engine", waiting: int = 32) -> "gr.Blocks":
     """The page over an engine: one tab for each entry of TABS, and at most `waiting` queued requests.
 
     Raises:
-        ValueError: a model that a tab opens with cannot be loaded.
-        FileNotFoundError: its weights are not there.
+        ValueError: a model that a tab opens with cannot be loaded, or the real faces cannot be read.
+        FileNotFoundError: its weights are not there, or no real faces are.
     """
     import gradio as gr  # late, as below: --help and a wrong flag answer at once
 
@@ -35,9 +35,9 @@ def build_app(engine: "Engine", waiting: int = 32) -> "gr.Blocks":
         title="fergan", analytics_enabled=False, fill_width=True, delete_cache=(600, 3600)
     ) as page:
         frame.header()
-        with gr.Tabs(elem_id="tabs"):
+        with gr.Tabs(elem_id="tabs", overflow_behavior="wrap"):
             for title, build in TABS.items():
-                with gr.Tab(title, elem_id=title.lower()):
+                with gr.Tab(title, elem_id=frame.tab_id(title)):
                     build(engine)
         frame.footer()
     return page.queue(max_size=waiting, default_concurrency_limit=2)
@@ -65,6 +65,21 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         type=int,
         default=os.environ.get("FERGAN_PORT") or os.environ.get("GRADIO_SERVER_PORT"),
         help="port to listen on (FERGAN_PORT; default: the first that is free from 7860 on)",
+    )
+    add(
+        "--real-faces",
+        metavar="PATH",
+        default=os.environ.get("FERGAN_REAL_FACES") or None,
+        help="FER2013, whose test photos the quiz may then show to every visitor; they stay in memory "
+        "(FERGAN_REAL_FACES; default: none, and the quiz asks which network drew a face)",
+    )
+    add(
+        "--discriminators",
+        nargs="+",
+        metavar="RUN",
+        default=os.environ.get("FERGAN_DISCRIMINATORS", "").split(),
+        help="folders of training runs, whose discriminators play the quiz too "
+        "(FERGAN_DISCRIMINATORS, separated by spaces; default: none)",
     )
     add("--queue", type=int, default=32, help="API requests that may wait (default: %(default)s)")
     add("--open", action="store_true", help="open the page in a browser")
@@ -102,14 +117,32 @@ def serve(page: "gr.Blocks", host: str, port: int | None = None, browser: bool =
     return str(address)
 
 
+def device() -> str | None:
+    """Where models run; None leaves it to the engine.
+
+    Hardware of the kind ZeroGPU lends its GPU to marked functions alone, and stops a Space that marks none. Faces
+    of this size are drawn faster than a GPU is lent, so one is marked that nobody calls, and all runs on the CPU.
+    """
+    if not os.environ.get("SPACES_ZERO_GPU"):
+        return None
+    import spaces  # type: ignore[import-not-found]  # is on such hardware alone; before torch looks for CUDA
+
+    spaces.GPU(lambda: None)
+    return "cpu"
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Serves until it is interrupted; 2, and a sentence on stderr, where it cannot start."""
     options = parse(arguments)
     try:
         check_place(options.host, options.port)
+        where = device()
         from fergan.engine import Engine
 
-        page = build_app(Engine(options.models), options.queue)
+        engine = Engine(
+            options.models, where, real_faces=options.real_faces, discriminators=options.discriminators
+        )
+        page = build_app(engine, options.queue)
         address = serve(page, options.host, options.port, options.open)
     except (OSError, ValueError) as error:
         print(f"app.py: {error}", file=sys.stderr)

@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import nn
 
-from fergan import checkpoint, emotions, hub, saliency
+from fergan import checkpoint, emotions, hub, opponents, saliency
 from fergan.checkpoint import EVOLUTION as EVOLUTION
 from fergan.checkpoint import HISTORY as HISTORY
 from fergan.faces import NOBODY as NOBODY
@@ -60,14 +60,24 @@ class _Slot:
 class Engine:
     """The models found in some places, and the verbs that they answer."""
 
-    def __init__(self, sources: Sequence[str | Path] = ("weights",), device: str | None = None) -> None:
+    def __init__(
+        self,
+        sources: Sequence[str | Path] = ("weights",),
+        device: str | None = None,
+        *,
+        real_faces: str | Path | None = None,
+        discriminators: Sequence[str | Path] = (),
+    ) -> None:
         """Looks up each source: a checkpoint folder, a folder of such folders, or a Hub id.
 
         Only descriptions are read here; weights are loaded when a model is first asked for a face.
+        `real_faces` is where FER2013 lies, where its owner allows the quiz to show photos of it;
+        `discriminators` are folders of training runs whose opponents may play along there.
 
         Raises:
-            ValueError: a source that is none of these, a broken checkpoint, two models of one name, or
-                no model at all.
+            ValueError: a source that is none of these, a broken checkpoint, two models of one name, no
+                model at all, or a run whose discriminator cannot be used.
+            FileNotFoundError: a run that is not there.
         """
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._slots: dict[str, _Slot] = {}
@@ -80,6 +90,8 @@ class Engine:
                     self._slots[name] = _Slot(folder, described, checkpoint.fingerprint(folder))
         if not self._slots:
             raise ValueError(f"No model found in {', '.join(map(str, sources)) or 'no source'}.")
+        self.real_faces = Path(real_faces) if real_faces else None
+        self.opponents = [opponents.load(Path(run), self.device) for run in discriminators]
 
     @property
     def models(self) -> dict[str, checkpoint.Checkpoint]:
@@ -108,6 +120,15 @@ class Engine:
 
     def _of_kind(self, kind: str) -> list[str]:
         return [name for name, found in self.models.items() if preset(found.model, found.preset).kind == kind]
+
+    def drawn_emotions(self, model: str) -> list[str]:
+        """The emotions that a model draws: all seven, unless its config names some.
+
+        Raises:
+            ValueError: an unknown model.
+        """
+        said = str(self._slot(model).checkpoint.config.get("emotions")).split(",")
+        return [name for name in said if name in emotions.EMOTIONS] or list(emotions.EMOTIONS)
 
     def folder(self, model: str) -> Path:
         """Where a model's checkpoint lies (its card and its evolution lie beside it)."""
@@ -234,15 +255,31 @@ class Engine:
         Raises:
             ValueError: an unknown model, one that is no classifier, or an array that is no batch of faces.
         """
-        slot = self._slot(model, "classifier")
-        _check_batch(faces)
+        network, images = self._before(model, faces)
         if len(faces) == 0:
             return np.zeros((0, len(emotions.EMOTIONS)), np.float32)
-        network, config = self._network(slot), slot.checkpoint.build_config()
         with torch.inference_mode():
-            images = fit(from_array(faces).to(self.device), config.image_size, config.channels)
             answer: NDArray[np.float32] = network(images).softmax(dim=1).cpu().numpy()
         return answer
+
+    def features(self, faces: Pixels, model: str = JUDGE) -> NDArray[np.float32]:
+        """Faces, one or more, uint8 [B, H, W] or [B, H, W, 3] -> what a classifier reads emotions from, float32 [B, F].
+
+        Raises:
+            ValueError: what `classify` refuses.
+        """
+        network, images = self._before(model, faces)
+        with torch.inference_mode():
+            answer: NDArray[np.float32] = network.features(images).float().cpu().numpy()  # type: ignore[operator]
+        return answer
+
+    def _before(self, model: str, faces: Pixels) -> tuple[nn.Module, torch.Tensor]:
+        """A classifier, and faces as it takes them."""
+        slot = self._slot(model, "classifier")
+        _check_batch(faces)
+        config = slot.checkpoint.build_config()
+        images = from_array(faces).to(self.device)
+        return self._network(slot), fit(images, config.image_size, config.channels) if len(faces) else images
 
     def translate_faces(
         self,

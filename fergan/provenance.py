@@ -58,6 +58,9 @@ class Record:
     """What an animation passes through; emotion and seed above are its first moment's."""
     edited: tuple[float, int] | None = None
     """Intensity, and how many faces, where a photo was edited rather than drawn; it has no seed then: 0."""
+    training: tuple[int, int] | None = None
+    """Pages, and the images seen at the last one (0: not known), where it shows how the model learnt to draw: faces
+    of the seeds from `seed` on, `count` of them, on every page."""
 
     def __post_init__(self) -> None:
         """Checks types and signs; whether a model or an emotion exists is for whoever draws to say.
@@ -81,6 +84,7 @@ class Record:
             and all(isinstance(moment, Record) and not moment.moments for moment in self.moments)
             and (self.sheet is None or (len(self.sheet) == 2 and all(map(_is_count, self.sheet))))
             and (self.edited is None or _is_edit(self.edited))
+            and (self.training is None or _is_training(self.training))
         )
         if not fits:
             raise ValueError("These settings of a picture do not hold together.")
@@ -114,6 +118,8 @@ class Record:
             settings["coarse_seed"] = self.coarse_seed
         if self.moments:
             settings["moments"] = [moment._settings() for moment in self.moments]
+        if self.training is not None:
+            settings["pages"], settings["images_seen"] = self.training
         return json.dumps(settings)
 
     def _settings(self) -> dict[str, Any]:
@@ -132,6 +138,13 @@ class Record:
             return (
                 f"Edited by AI, not how the picture was taken: the model {self.model} gave {whose} another"
                 f" expression, {blend}, at {intensity:.0%} intensity."
+            )
+        if self.training is not None:
+            pages, seen = self.training
+            last = f", the last after {seen:,} images seen" if seen else ""
+            return (
+                f"A film of a training, no person: how the model {self.model} learnt, the same synthetic faces on"
+                f" {pages} page{'s' * (pages > 1)}{last}."
             )
         if self.moments:
             return (
@@ -248,7 +261,7 @@ def _parse(text: str) -> Record:
         if found.get("edited"):
             how = (found["intensity"], found["faces"])
             return Record(found["model"], found["emotion"], 0, weights=found.get("weights", ""), edited=how)
-        sheet = found.get("sheet")
+        sheet, pages = found.get("sheet"), found.get("pages")
         return Record(
             found["model"],
             found["emotion"],
@@ -268,6 +281,7 @@ def _parse(text: str) -> Record:
                 )
                 for moment in found.get("moments", ())
             ),
+            training=None if pages is None else (pages, found.get("images_seen", 0)),
         )
     except (json.JSONDecodeError, RecursionError, AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError("What this picture says about itself is damaged.") from error
@@ -275,6 +289,10 @@ def _parse(text: str) -> Record:
 
 def _is_edit(edited: tuple[object, ...]) -> bool:
     return len(edited) == 2 and _is_number(edited[0]) and _is_count(edited[1])
+
+
+def _is_training(training: tuple[object, ...]) -> bool:
+    return len(training) == 2 and all(map(_is_count, training)) and training[0] != 0
 
 
 def _is_count(value: object) -> bool:

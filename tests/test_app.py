@@ -11,6 +11,7 @@ import sys
 import urllib.request
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import gradio as gr
 import numpy as np
@@ -359,8 +360,10 @@ def test_what_the_hub_cannot_give_gets_a_sentence_and_2(shared, capsys, models, 
 def test_help_names_every_flag_and_variable():
     found = _run("--help")
     assert found.returncode == 0
-    for word in ("--host", "--port", "--models", "--queue", "FERGAN_HOST", "FERGAN_PORT", "FERGAN_MODELS"):
-        assert word in found.stdout
+    for flag in ("--host", "--port", "--models", "--real-faces", "--discriminators"):
+        assert flag in found.stdout
+        assert "FERGAN_" + flag[2:].replace("-", "_").upper() in found.stdout
+    assert "--queue" in found.stdout
 
 
 def test_variables_stand_behind_the_flags(monkeypatch):
@@ -423,6 +426,16 @@ def test_the_command_refuses_in_one_line():
     assert (
         found.stderr == "app.py: /nowhere/at/all is neither a checkpoint folder nor a Hub id (owner/name).\n"
     )
+
+
+def test_zero_gpu_is_satisfied_and_left_alone(monkeypatch):
+    marked = []
+    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=marked.append))
+    assert app.device() is None
+    assert marked == []
+    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
+    assert app.device() == "cpu"
+    assert len(marked) == 1
 
 
 def test_analytics_are_off(page):

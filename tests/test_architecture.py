@@ -54,7 +54,17 @@ def faults(path: Path, relative: str) -> list[str]:
     if relative.startswith("fergan/ui/"):
         allowed = tuple(
             f"fergan.{name}"
-            for name in ("animate", "engine", "emotions", "images", "metrics", "provenance", "ui")
+            for name in (
+                "animate",
+                "engine",
+                "emotions",
+                "images",
+                "metrics",
+                "provenance",
+                "quiz",
+                "tally",
+                "ui",
+            )
         )
         found += [
             f"{relative} imports {name}"

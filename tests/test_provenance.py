@@ -68,6 +68,22 @@ def test_an_edited_photo_says_so(write):
     assert "seed" not in settings
 
 
+TRAINING = Record("acgan", {"happy": 1.0, "sad": 1.0}, 0, 6, weights="0123456789ab", training=(23, 391_168))
+
+
+def test_a_training_says_so():
+    assert provenance.read(provenance.png(PICTURE, TRAINING)) == TRAINING
+    assert TRAINING.sentence() == (
+        "A film of a training, no person: how the model acgan learnt, the same synthetic faces on 23 pages,"
+        " the last after 391,168 images seen."
+    )
+    settings = json.loads(TRAINING.json())
+    assert {"synthetic": True, "pages": 23, "images_seen": 391_168}.items() <= settings.items()
+    short = Record("acgan", {"happy": 1.0}, 0, training=(1, 0))  # of weights that came without a history
+    assert provenance.read(provenance.png(PICTURE, short)) == short
+    assert short.sentence().endswith("on 1 page.")
+
+
 def test_a_jpeg_keeps_its_colour_profile():
     picture = PICTURE.copy()
     picture.info["icc_profile"] = b"a profile"
@@ -104,6 +120,8 @@ def test_pictures_of_others_are_refused(tmp_path):
         '{"model": "m", "emotion": {"happy": 1}, "seed": true}',
         '{"model": "m", "emotion": {"happy": 1}, "seed": 1, "count": 0}',
         '{"model": "m", "emotion": {"happy": 1}, "seed": 1, "sheet": [1]}',
+        '{"model": "m", "emotion": {"happy": 1}, "seed": 1, "pages": 0}',
+        '{"model": "m", "emotion": {"happy": 1}, "seed": 1, "pages": 2, "images_seen": "many"}',
         '{"edited": true, "model": "m", "emotion": {"happy": 1}}',
         '{"edited": true, "model": "m", "emotion": {"happy": 1}, "intensity": "1", "faces": 1}',
         '{"edited": true, "model": "m", "emotion": {"happy": 1}, "intensity": 1, "faces": 0.5}',

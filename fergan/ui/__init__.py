@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fergan.engine import Engine
-from fergan.ui import evolution, gallery, generate, mix, recognise, translate
+from fergan.ui import evolution, gallery, generate, mix, quiz, recognise, translate
 
 TABS: dict[str, Callable[[Engine], None]] = {
     "Generate": generate.build,
@@ -12,5 +12,6 @@ TABS: dict[str, Callable[[Engine], None]] = {
     "Recognise": recognise.build,
     "Models": gallery.build,
     "Evolution": evolution.build,
+    "Real or fake?": quiz.build,
 }
 """What fills each tab, by its title, in the order shown."""

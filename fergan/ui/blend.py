@@ -12,7 +12,7 @@ from fergan import animate, emotions, images, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine, Moment
 from fergan.images import Pixels
-from fergan.ui.sheet import EDITED, File, data_uri, whole
+from fergan.ui.sheet import File, data_uri, drawn_by, whole
 
 MOST = 24
 """Moments in one request, and in one animation."""
@@ -250,11 +250,7 @@ def settings(content: bytes, engine: Engine) -> dict[str, Any]:
     Raises:
         ValueError: not a picture, not one of ours, or one that no model here can draw again.
     """
-    found = provenance.read(content)
-    if found.edited is not None:
-        raise ValueError(EDITED)
-    if found.model not in engine.generators:
-        raise ValueError(f"This picture was drawn by the model {found.model}, which is not here.")
+    found = drawn_by(content, engine)
     if found.coarse_seed is not None and found.model not in engine.mixers:
         raise ValueError(f"The model {found.model} here cannot take the shape of another face.")
     moments = [

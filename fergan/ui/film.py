@@ -95,29 +95,29 @@ def gif(engine: Engine, name: str, width: int = WIDTH) -> File:
         raise ValueError(f"A film is {WIDTHS[0]} to {WIDTHS[1]} pixels wide; got {width}.")
     pages = list(_pages(path))
     held = [page for page in pages for _ in range(EACH)] + pages[-1:] * (LAST - EACH)
-    content = animate.encode(held, "gif", _record(engine, name), width, RATE)
+    content = animate.encode(held, "gif", _record(engine, name, len(pages)), width, RATE)
     stem = "".join(sign if sign.isalnum() or sign in "-." else "-" for sign in name)
     return File(f"evolution_{stem}.gif", animate.KINDS["gif"], content)
 
 
-def _record(engine: Engine, name: str) -> provenance.Record:
+def _record(engine: Engine, name: str, pages: int) -> provenance.Record:
     """Of the seeds 0 and on, one a row; of one emotion alone they run on over the columns."""
-    emotions = _known(engine, name)
-    return provenance.Record(name, dict.fromkeys(emotions, 1.0), 0, count=6, weights=engine.fingerprint(name))
-
-
-def _known(engine: Engine, name: str) -> list[str]:
-    """The emotions that a model draws."""
-    said = engine.models[name].config.get("emotions")
-    known = [emotion for emotion in str(said).split(",") if emotion in EMOTIONS]
-    return known or list(EMOTIONS)
+    emotions, frames = engine.drawn_emotions(name), history(engine, name).frames
+    return provenance.Record(
+        name,
+        dict.fromkeys(emotions, 1.0),
+        0,
+        count=6,
+        weights=engine.fingerprint(name),
+        training=(pages, frames[-1] if len(frames) == pages else 0),
+    )
 
 
 def _columns(engine: Engine, name: str) -> list[str]:
     """What stands above the columns of a page: emotions, and "drawn" before them where faces are changed."""
     if models.kind(engine, name) == "translator":
         return ["drawn", *EMOTIONS]
-    known = _known(engine, name)
+    known = engine.drawn_emotions(name)
     return known * len(EMOTIONS) if len(known) == 1 else list(EMOTIONS)
 
 

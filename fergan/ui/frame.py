@@ -1,8 +1,15 @@
 """What stands around the tabs: the head of the page, with the icons that every tab uses, and its foot."""
 
+import re
+
 import gradio as gr
 
 from fergan.ui.theme import static
+
+
+def tab_id(title: str) -> str:
+    """A tab's name in links, `?tab=real-or-fake`: its title in small letters, joined by dashes."""
+    return "-".join(re.findall("[a-z]+", title.lower()))
 
 
 def header() -> None:

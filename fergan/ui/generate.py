@@ -9,17 +9,16 @@ from typing import Any
 
 import gradio as gr
 
-from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
 from fergan.ui import models
 from fergan.ui.server import Answer, Verb, answering, received, sentence
 from fergan.ui.sheet import (
-    EDITED,
     LARGE,
     MOST,
     Sheet,
     data_uri,
+    drawn_by,
     face_file,
     face_files,
     handed,
@@ -104,11 +103,7 @@ def _settings(encoded: str, engine: Engine) -> Answer:
     Raises:
         ValueError: too large, not a picture, not one of ours, or one that no model here can draw again.
     """
-    record = provenance.read(received(encoded))
-    if record.edited is not None:
-        raise ValueError(EDITED)
-    if record.model not in engine.generators:
-        raise ValueError(f"This picture was drawn by the model {record.model}, which is not here.")
+    record = drawn_by(received(encoded), engine)
     emotion = max(record.emotion, key=lambda name: record.emotion[name])
     seed, count = record.sheet or (record.seed, record.count)
     sheet = Sheet(record.model, emotion, seed, count, record.truncation)

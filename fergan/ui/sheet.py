@@ -21,7 +21,6 @@ MOST = 64
 """Faces on one sheet, at most."""
 LARGE = 512
 """Side in pixels of a face to keep; a model's own size is the other choice."""
-EDITED = "This is an edited photo: no face can be drawn again from it."
 _CELL, _GAP = 192, 12
 _ZIP_DATE = (1980, 1, 1, 0, 0, 0)
 
@@ -134,6 +133,24 @@ def data_uri(face: Pixels) -> str:
     file = io.BytesIO()
     Image.fromarray(face).save(file, "PNG", compress_level=1)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+
+
+def drawn_by(content: bytes, engine: Engine) -> provenance.Record:
+    """A dropped file's bytes -> what it says of itself, where a model here can draw its faces again.
+
+    Raises:
+        ValueError: not a picture, not one of ours, no picture of one moment, or by a model that is not here.
+    """
+    record = provenance.read(content)
+    if record.edited is not None:
+        raise ValueError("This is an edited photo: no face can be drawn again from it.")
+    if record.training is not None:
+        raise ValueError(
+            f"This shows the training of the model {record.model}: watch it in the tab Evolution."
+        )
+    if record.model not in engine.generators:
+        raise ValueError(f"This picture was drawn by the model {record.model}, which is not here.")
+    return record
 
 
 def pictures(uris: Any) -> Pixels:

@@ -59,7 +59,7 @@ def launch_options() -> dict[str, Any]:
     The style sheets go in through `head`: Gradio rewrites every rule of `css`, and loses some.
     """
     sheets = "".join(f"<style>{static(path.name)}</style>" for path in sorted(STATIC.glob("*.css")))
-    about = "Click an emotion and a face shows it. Every face here is synthetic."
+    about = "Click an emotion and a face shows it. Every face that is drawn here is synthetic."
     return {
         "theme": paper(),
         "head": f'<meta name="description" content="{about}">{sheets}',

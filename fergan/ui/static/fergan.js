@@ -168,3 +168,22 @@ async function saveAnswer(button, ask) {
   saveFile(answer);
   notify(`Saved ${answer.name}.`);
 }
+
+/** A new element: make('td', {title: 'x'}, 'text', child). */
+function make(name, attributes = {}, ...children) {
+  const made = document.createElement(name);
+  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
+  made.append(...children);
+  return made;
+}
+
+/** An icon of the sprite (see icons.svg). */
+function icon(name) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
+  svg.setAttribute('class', 'icon');
+  svg.setAttribute('aria-hidden', 'true');
+  use.setAttribute('href', `#icon-${name}`);
+  svg.append(use);
+  return svg;
+}

@@ -1,8 +1,9 @@
 // The address bar says which tab is open: opens the tab of a link, and tells the tabs when another is opened.
-// The stage is a view of the tab Mix: its link opens that tab, behind a dark page until the stage is there.
+// The stage is a view of the tab Mix, or of the quiz where the link names it: its link opens that tab, behind a dark
+// page until the stage is there.
 const link = new URL(location.href);
 if (link.searchParams.get('view') === 'stage') {
-  link.searchParams.set('tab', 'mix');
+  if (link.searchParams.get('tab') !== 'real-or-fake') link.searchParams.set('tab', 'mix');
   history.replaceState(history.state, '', link);
   document.documentElement.classList.add('on-stage');
 }

@@ -1,24 +1,6 @@
 // What was measured of the two models on the tab Models, what a person can do there, and its link: it goes on where
 // gallery.js ends. Words of a checkpoint may come from strangers: they are put in as text, never as HTML.
 
-/** A new element: make('td', {title: 'x'}, 'text', child). */
-function make(name, attributes = {}, ...children) {
-  const made = document.createElement(name);
-  for (const [attribute, value] of Object.entries(attributes)) made.setAttribute(attribute, value);
-  made.append(...children);
-  return made;
-}
-
-function icon(name) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  const use = document.createElementNS('http://www.w3.org/2000/svg', 'use');
-  svg.setAttribute('class', 'icon');
-  svg.setAttribute('aria-hidden', 'true');
-  use.setAttribute('href', `#icon-${name}`);
-  svg.append(use);
-  return svg;
-}
-
 const emotionHead = (emotion, scope) => make('th', {scope, 'data-emotion': emotion, title: emotion}, icon(emotion), make('span', {}, emotion));
 const other = (side) => (side === 'left' ? 'right' : 'left');
 const meaning = (side, name) => facts.meanings[card(side).kind][name];

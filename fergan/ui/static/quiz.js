@@ -1,0 +1,173 @@
+// The tab "Real or fake?": a game of ten faces, one at a time. What came of it, the summary, and what a person can do
+// are in quiz-*.js, which run in the same function. `element`, `props` and `server` come from gr.HTML.
+const {facts} = props;
+const $ = (selector) => element.querySelector(selector);
+const $$ = (selector) => [...element.querySelectorAll(selector)];
+const WORDS = {real: 'Real', fake: 'Fake'};
+const KEYS = {real: ['ArrowLeft', 'r'], fake: ['ArrowRight', 'f']};
+const SIGNS = {real: '\u2190 R', fake: '\u2192 F'};
+
+const [box, failed, verdict, show] = ['.quiz-face', '.failed', '.quiz-said', '.quiz-show'].map($);
+const calm = matchMedia('(prefers-reduced-motion: reduce)');
+const modes = Object.keys(facts.answers);
+const game = {
+  mode: modes[0], session: '', began: '', faces: [], tickets: [],
+  answers: [],  // of each round that was answered: what was said, and what it was
+  shownAt: 0,   // when the face of this round came on screen
+  open: true,   // whether this round waits for an answer
+};
+let dealing = 0;     // the number of the last deal that was asked for: an older one is not played
+let again = null;    // what Retry does
+let busy = false;    // whether an answer is on its way
+
+const title = (name) => facts.models[name] ?? name;
+const word = (answer) => WORDS[answer] ?? title(answer);
+const number = () => game.answers.length - (game.open ? 0 : 1); // of the round on screen, from 0
+const isOver = () => game.answers.length === facts.rounds && game.done;
+const right = (answer) => answer.said === answer.truth;
+const score = () => game.answers.filter(right).length;
+
+// --- a game: its ten faces come at once, so that no face is told by how long it takes ---
+
+async function begin() {
+  const own = ++dealing;
+  Object.assign(game, {faces: [], tickets: [], answers: [], open: true, done: false});
+  again = null;
+  paint();
+  const answer = await askServer(server.deal, game.mode);
+  if (own !== dealing) return;
+  if (answer.error) return fail(answer.error, begin);
+  Object.assign(game, {
+    faces: answer.faces, tickets: answer.tickets, session: answer.tickets[0].split('.')[1], began: new Date().toISOString(),
+    shownAt: performance.now(),
+  });
+  paint();
+}
+
+/** Says what the face on screen is; the server tells what it was. */
+async function say(said) {
+  if (!game.open || busy || !game.faces.length || again) return;
+  busy = true;
+  const [own, place] = [dealing, number()];
+  const milliseconds = Math.round(performance.now() - game.shownAt);
+  const time = new Date().toISOString();
+  const answer = await askServer(server.reveal, {tickets: [game.tickets[place]], said}, 20);
+  busy = false;
+  if (own !== dealing) return;
+  if (answer.error) return fail(answer.error, answer.lost ? () => say(said) : begin);
+  again = null;
+  game.answers.push({round: place + 1, time, milliseconds, said, ...answer, machines: {}});
+  game.open = false;
+  paint();
+  if (!show.open) $('[data-do=next]').focus({preventScroll: true});
+}
+
+function next() {
+  if (game.open || !game.faces.length) return;
+  if (game.answers.length === facts.rounds) {
+    game.done = true;
+    finish();
+  } else {
+    game.open = true;
+    game.shownAt = performance.now();
+  }
+  paint();
+  (isOver() ? $('#quiz-result-title') : $('.quiz-question')).focus({preventScroll: !isOver()});
+}
+
+function fail(sentence, retry) {
+  again = retry;
+  paint();
+  failed.querySelector('p').textContent = sentence;
+}
+
+function retry() {
+  const wish = again;
+  again = null;
+  paint();
+  wish?.();
+}
+
+// --- painting ---
+
+function paint() {
+  const root = element.firstElementChild;
+  root.dataset.stage = isOver() ? 'over' : game.open ? 'asking' : 'told';
+  $('.quiz-look').hidden = isOver();
+  $('.quiz-result').hidden = !isOver();
+  failed.hidden = !again;
+  paintFace();
+  paintPips();
+  paintAsking();
+  paintVerdict();
+  paintStage();
+}
+
+function paintFace() {
+  const source = game.faces[number()];
+  box.classList.toggle('waiting', !source && !again);
+  const words = game.open ? 'A face' : told(game.answers.at(-1));
+  for (const image of [box.firstElementChild, show.querySelector('img')]) {
+    image.alt = source ? words : '';
+    if (!source) { image.removeAttribute('src'); continue; }
+    if (image.getAttribute('src') === source) continue;
+    image.src = source;
+    if (!calm.matches) image.animate([{opacity: 0.35}, {opacity: 1}], {duration: 160, easing: 'ease-out'});
+  }
+}
+
+function paintPips() {
+  $$('.quiz-pips li').forEach((pip, place) => {
+    const answer = game.answers[place];
+    pip.className = answer ? (right(answer) ? 'right' : 'wrong') : place === number() && !isOver() ? 'now' : '';
+  });
+}
+
+function paintAsking() {
+  const asked = game.mode === 'real' ? 'Is this face real or fake?' : 'Which network drew this face?';
+  const at = `Round ${Math.min(number() + 1, facts.rounds)} of ${facts.rounds}`;
+  const names = facts.answers[game.mode];
+  write('.quiz-round', `${at}, ${score()} right so far`);
+  write('.quiz-question', asked);
+  const group = $('.quiz-answers');
+  if (group.dataset.mode !== game.mode) {
+    group.dataset.mode = game.mode;
+    group.replaceChildren(...names.map((name, place) => make('button', {type: 'button', class: 'button quiz-answer', 'data-say': name},
+      make('span', {}, word(name)), make('kbd', {}, SIGNS[name] ?? `${place + 1}`))));
+  }
+  for (const button of group.children) {
+    const answer = game.open ? null : game.answers.at(-1);
+    button.setAttribute('aria-disabled', String(!game.open || !game.faces.length));
+    button.classList.toggle('said', answer?.said === button.dataset.say);
+    button.classList.toggle('truth', answer?.truth === button.dataset.say);
+  }
+  for (const radio of $$('.quiz-mode input')) radio.checked = radio.value === game.mode;
+  write('.quiz-hint', game.mode === 'real'
+    ? 'About half are photos of real people from FER2013; networks drew the others. Click, or press R and F.'
+    : `A network drew each of them. Click, or press 1 to ${names.length}.`);
+}
+
+function paintVerdict() {
+  const answer = game.open ? null : game.answers.at(-1);
+  const over = isOver();
+  $('.quiz-ask').hidden = $('.quiz-verdict').hidden = over;
+  $('[data-do=next]').hidden = !answer;
+  $('[data-do=next]').firstChild.textContent = game.answers.length === facts.rounds ? 'See the score ' : 'Next ';
+  verdict.className = `quiz-said ${answer ? (right(answer) ? 'right' : 'wrong') : ''}`;
+  const words = answer ? `${right(answer) ? 'Right.' : 'Wrong.'} ${told(answer)}` : '';
+  if (verdict.textContent !== words) {
+    verdict.replaceChildren(...(answer ? [icon(right(answer) ? 'better' : 'close'), make('span', {},
+      make('b', {}, right(answer) ? 'Right.' : 'Wrong.'), ` ${told(answer)}`)] : []));
+  }
+}
+
+/** What a face was, in words. */
+function told({model, emotion, seed}) {
+  if (!model) return `A photo of a real person, labelled ${emotion}.`;
+  return `${title(model)} drew it: ${emotion}, seed ${seed}.`;
+}
+
+/** Text where it is another one: a screen reader speaks at each change. */
+function write(selector, text) {
+  if ($(selector).textContent !== text) $(selector).textContent = text;
+}
