@@ -4,19 +4,23 @@ import torch
 from torch import Tensor
 
 
-def diff_augment(images: Tensor, generator: torch.Generator, chance: float = 1.0) -> Tensor:
+def diff_augment(
+    images: Tensor, generator: torch.Generator, chance: float = 1.0, share: tuple[int, int] = (0, 1)
+) -> Tensor:
     """Images [B, C, H, W] in [-1, 1] -> the same shape: brightness, contrast, translation by up to an eighth.
 
     Each face is changed with probability `chance`, real ones and fakes alike, so the discriminator cannot
     learn the training set by heart and nothing leaks into what the generator draws. No cutout: its holes do
     leak. Saturation means nothing on grey. `generator` draws on its own device, which keeps a run repeatable.
+    Where the images are every n-th from the k-th of a batch, `share` (k, n), draws are made for all of it.
     """
     if chance <= 0:
         return images
-    batch = images.shape[0]
+    first, of = share
+    batch = images.shape[0] * of
 
     def uniform(low: float, high: float) -> Tensor:
-        draw = torch.rand(batch, 1, 1, 1, generator=generator, device=generator.device)
+        draw = torch.rand(batch, 1, 1, 1, generator=generator, device=generator.device)[first::of]
         return (draw * (high - low) + low).to(images.device)
 
     on = (uniform(0, 1) < chance).to(images.dtype)

@@ -49,7 +49,7 @@ DATASETS: dict[str, DataSet] = {
 }
 """Forms of the data; the first that knows a path reads it."""
 
-READERS_VERSION = 1  # a change of what a reader gives needs another, or old caches stay in use
+READERS_VERSION = 2  # a change of what a reader gives needs another, or old caches stay in use
 _log = logging.getLogger(__name__)
 
 

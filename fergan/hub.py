@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: fetches models, pushes models and Spaces. The only importer of huggingface_hub.
+"""The Hugging Face Hub: fetches models, pushes models, Spaces and data sets. The only importer of huggingface_hub.
 
 A push is one commit, so a repo holds all of it or nothing of it. What was pushed is loaded back and compared.
 """
@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
@@ -44,10 +45,14 @@ NEEDED = (checkpoint.CONFIG, checkpoint.WEIGHTS)
 HISTORY = checkpoint.HISTORY
 FILES = (*NEEDED, CARD, HISTORY, *PICTURES)
 """What a model's repo may hold. Other pictures of a checkpoint's folder show real faces and stay at home."""
-SPACE = ("app.py", "requirements.txt", CARD, "LICENSE", "fergan/", "weights/")
-"""Where a Space's files lie; what else somebody put there is left alone."""
+MADE = (CARD, ".gitattributes")
+"""What the Hub may put into a repo itself."""
+MOST_FILES = 10_000
+"""That the Hub takes in one folder of a repo."""
 _REPO = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _TAG = re.compile(r"\w[\w.-]*")
+Content = bytes | Path
+"""Of a file that is pushed: itself, or where it lies."""
 _MAKE_TOKEN = "make one that may write at https://huggingface.co/settings/tokens and set HF_TOKEN"
 
 
@@ -144,6 +149,11 @@ def publishable(folder: Path) -> dict[str, bytes]:
     return files | {CARD: write_card(described, files.keys()).encode()}
 
 
+def read(content: Content) -> bytes:
+    """The bytes of a file that is pushed."""
+    return content if isinstance(content, bytes) else content.read_bytes()
+
+
 def default_tag(folder: Path) -> str:
     """Names the step and the weights, so that it says the same for ever: step-6112-4b90fb27."""
     return f"step-{checkpoint.describe(folder).step}-{checkpoint.fingerprint(folder)[:8]}"
@@ -161,24 +171,86 @@ def push(folder: Path, repo: str, *, private: bool = False, tag: str | None = No
     files = publishable(folder)
     described = checkpoint.describe(folder)
     message = f"{described.model} {described.preset}, {described.images_seen:,} images seen"
-    return _Push("model", repo, files, message, private, tag, default_tag(folder)).run()
+    return _Push(MODEL, repo, files, message, private, tag, default_tag(folder)).run()
 
 
-def push_space(files: Mapping[str, bytes], repo: str, *, private: bool = False) -> str:
+def push_space(files: Mapping[str, Content], repo: str, *, private: bool = False) -> str:
     """Makes the Gradio Space `owner/name` hold these files, in one commit; returns its address.
 
     Raises:
         ValueError: as `push`.
     """
-    return _Push("space", repo, files, "The app", private).run()
+    return _Push(SPACE, repo, files, "The app", private).run()
+
+
+def push_static(files: Mapping[str, Content], repo: str, *, private: bool = False) -> str:
+    """As `push_space`, for a page that needs no server."""
+    return _Push(STATIC, repo, files, "The page", private).run()
+
+
+def push_dataset(
+    files: Mapping[str, Content], repo: str, default: str, *, private: bool = False, tag: str | None = None
+) -> str:
+    """Makes the data set `owner/name` hold these files, in one commit, and tags it; returns its address.
+
+    `tag` is as in `push`, `default` the one where none is given.
+
+    Raises:
+        ValueError: as `push`.
+    """
+    return _Push(DATASET, repo, files, "Drawn faces", private, tag, default).run()
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of repo, and how one of ours is known."""
+
+    name: str
+    """model, space or dataset, as the Hub has it."""
+    places: tuple[str, ...]
+    """Patterns of what a push may write and clear; what else somebody put there is left alone."""
+    entry: str = ""
+    """Pattern of a file without which a repo is nobody's yet."""
+    mark: str = ""
+    """A file that says that the repo is ours."""
+    sdk: str | None = None
+    """Of a Space."""
+
+    @property
+    def prefix(self) -> str:
+        """Of its addresses."""
+        return "" if self.name == "model" else f"{self.name}s/"
+
+    def ours(self, name: str) -> bool:
+        """Whether a push writes such a file."""
+        return any(fnmatchcase(name, place) for place in self.places)
+
+
+MODEL = _Kind("model", FILES)
+SPACE = _Kind(
+    "space",
+    ("app.py", "requirements.txt", CARD, "LICENSE", "fergan/*", "weights/*"),
+    entry="app.py",
+    mark="fergan/__init__.py",
+    sdk="gradio",
+)
+STATIC = _Kind(
+    "space",
+    (CARD, "*.html", "*.js", "*.css", "*.svg", "models/*", "runtime/*"),
+    entry="index.html",
+    mark="facts.js",
+    sdk="static",
+)
+DATASET = _Kind(
+    "dataset", (CARD, "generate.json", ".shards/*", "train/*", "data/*"), entry="*", mark="generate.json"
+)
 
 
 @dataclass(frozen=True)
 class _Push:
-    kind: str
-    """model or space."""
+    kind: _Kind
     repo: str
-    files: Mapping[str, bytes]
+    files: Mapping[str, Content]
     message: str
     private: bool
     tag: str | None = None
@@ -200,27 +272,30 @@ class _Push:
         with self._in_words("nothing was pushed", who):
             head, there = self._state(api)
             if head is None:
-                sdk = "gradio" if self.kind == "space" else None  # hardware: a new Space has CPUs
-                api.create_repo(
-                    self.repo, repo_type=self.kind, private=self.private, space_sdk=sdk, exist_ok=True
+                api.create_repo(  # hardware: a new Space has CPUs
+                    self.repo,
+                    repo_type=self.kind.name,
+                    private=self.private,
+                    space_sdk=self.kind.sdk,
+                    exist_ok=True,
                 )
                 head, there = self._state(api)
-            gone = [name for name in there if self._ours(name) and name not in self.files]
+            gone = [name for name in there if self.kind.ours(name) and name not in self.files]
             operations = [CommitOperationAdd(name, content) for name, content in self.files.items()]
             done = api.create_commit(
                 self.repo,
                 [*operations, *map(CommitOperationDelete, gone)],
                 commit_message=self.message,
-                repo_type=self.kind,
+                repo_type=self.kind.name,
                 parent_commit=head,
             )
         with self._in_words("the files are there, but could not be compared and tagged; push again", who):
             self._compare(api, done.oid)
             if tag := self.tag or self.default:
                 api.create_tag(
-                    self.repo, tag=tag, revision=done.oid, repo_type=self.kind, exist_ok=not self.tag
+                    self.repo, tag=tag, revision=done.oid, repo_type=self.kind.name, exist_ok=not self.tag
                 )
-        return f"{constants.ENDPOINT}/{'spaces/' if self.kind == 'space' else ''}{self.repo}"
+        return f"{constants.ENDPOINT}/{self.kind.prefix}{self.repo}"
 
     def _state(self, api: HfApi) -> tuple[str | None, list[str]]:
         """The last commit and the files of the repo; None and none where there is no repo.
@@ -229,7 +304,7 @@ class _Push:
             ValueError: it holds something else, is public where private was asked for, or has the tag.
         """
         try:
-            info = api.repo_info(self.repo, repo_type=self.kind)
+            info = api.repo_info(self.repo, repo_type=self.kind.name)
         except RepositoryNotFoundError:
             return None, []
         there = [file.rfilename for file in getattr(info, "siblings", None) or []]
@@ -241,14 +316,20 @@ class _Push:
                 " --private."
             )
         if self.tag and self.tag in (
-            ref.name for ref in api.list_repo_refs(self.repo, repo_type=self.kind).tags
+            ref.name for ref in api.list_repo_refs(self.repo, repo_type=self.kind.name).tags
         ):
             raise ValueError(f"{self.repo} has a tag {self.tag}, and tags stay where they are: name another.")
         return info.sha, there
 
     def _is_foreign(self, api: HfApi, head: str | None, there: list[str], sdk: str | None) -> bool:
-        if self.kind == "space":
-            return sdk not in (None, "gradio") or ("app.py" in there and "fergan/__init__.py" not in there)
+        if self.kind.sdk not in (None, sdk or self.kind.sdk):
+            return True
+        if self.kind.mark:
+            taken = [name for name in there if name not in MADE and fnmatchcase(name, self.kind.entry)]
+            if self.kind.mark in there or not taken:
+                return False
+            # the Hub begins a static Space with a page of its own
+            return self.kind is not STATIC or len(api.list_repo_commits(self.repo, repo_type="space")) > 1
         if any(name not in FILES and name != ".gitattributes" for name in there):
             return True
         if checkpoint.CONFIG not in there:
@@ -261,11 +342,6 @@ class _Push:
                 return True
         return not isinstance(described, dict) or not {"format", "emotions", "sha256"} <= described.keys()
 
-    def _ours(self, name: str) -> bool:
-        if self.kind == "model":
-            return name in FILES
-        return any(name == place or (place.endswith("/") and name.startswith(place)) for place in SPACE)
-
     def _compare(self, api: HfApi, commit: str) -> None:
         """Loads what was pushed back from the Hub, past every cache.
 
@@ -276,14 +352,14 @@ class _Push:
             found = Path(
                 api.snapshot_download(
                     self.repo,
-                    repo_type=self.kind,
+                    repo_type=self.kind.name,
                     revision=commit,
                     cache_dir=place,
-                    allow_patterns=list(self.files),
+                    allow_patterns=list(self.kind.places),
                 )
             )
             for name, content in self.files.items():
-                if not (found / name).is_file() or (found / name).read_bytes() != content:
+                if not (found / name).is_file() or (found / name).read_bytes() != read(content):
                     raise ValueError(f"{self.repo}: what the Hub holds as {name} is not what was pushed.")
 
     @contextmanager
@@ -298,7 +374,7 @@ class _Push:
             owner = self.repo.partition("/")[0]
             said = {
                 401: f"The Hub does not know this token: {_MAKE_TOKEN}",
-                402: f"{owner} would have to pay for this {self.kind}, says the Hub",
+                402: f"{owner} would have to pay for this {self.kind.name}, says the Hub",
                 403: f"{who} may not write to {self.repo}: the token must have write permission, and the account"
                 f" be {owner} or a member of it",
                 409: f"{self.repo} is taken or being changed",

@@ -18,9 +18,11 @@ from huggingface_hub.utils import _http
 http = getattr(_http, "httpx2", None) or _http.httpx  # the library's choice of an HTTP library
 TOKENS = {"good": ("tester", "write"), "reads": ("tester", "read"), "other": ("somebody", "write")}
 NEW = {".gitattributes": b"*.safetensors filter=lfs\n"}
-RESOLVE = re.compile(r"/(?:(spaces)/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
+TEMPLATE = {"index.html": b"Welcome to your static Space!", "style.css": b"body {}"}
+"""What the Hub begins a static Space with, beside NEW."""
+RESOLVE = re.compile(r"/(?:(space|dataset)s/)?([^/]+/[^/]+)/resolve/([^/]+)/(.+)")
 API = re.compile(
-    r"/api/(model|space)s/([^/]+/[^/]+)(?:/(revision|tree|preupload|commit|tag|refs)(?:/([^/]+))?)?"
+    r"/api/(model|space|dataset)s/([^/]+/[^/]+)(?:/(revision|tree|preupload|commits?|tag|refs)(?:/([^/]+))?)?"
 )
 
 
@@ -99,7 +101,7 @@ class FakeHub:
             return self.create(json.loads(request.content), who, role)
         if found := RESOLVE.fullmatch(path):
             kind, name, revision, file = found.groups()
-            return self.resolve("space" if kind else "model", name, revision, file, who, request.method)
+            return self.resolve(kind or "model", name, revision, file, who, request.method)
         kind, name, verb, revision = API.fullmatch(path).groups()
         repo = self.visible(kind, name, who)
         if repo is None:
@@ -119,11 +121,13 @@ class FakeHub:
         if role != "write" or owner != who:
             return refusal(403, message="you have no rights to create a repo there")
         name = f"{owner}/{asked['name']}"
-        url = f"https://huggingface.co/{'spaces/' if kind == 'space' else ''}{name}"
+        url = f"https://huggingface.co/{'' if kind == 'model' else kind + 's/'}{name}"
         if (kind, name) in self.repos:
             return http.Response(409, json={"error": "You already created this repo", "url": url})
         private = asked.get("private") or asked.get("visibility") == "private"
-        self.repos[kind, name] = Repo(bool(private), asked.get("sdk"))
+        repo = self.repos[kind, name] = Repo(bool(private), asked.get("sdk"))
+        if repo.sdk == "static":
+            repo.files.update(TEMPLATE)
         return http.Response(200, json={"url": url, "name": name, "id": name})
 
     def check_card(self, text):
@@ -154,6 +158,10 @@ class FakeHub:
             for tag, commit in repo.tags.items()
         ]
         return http.Response(200, json={"branches": [], "converts": [], "tags": tags})
+
+    def commits(self, name, repo, revision, request):
+        told = {"title": "a commit", "message": "", "date": "2026-01-01T00:00:00.000Z", "authors": []}
+        return http.Response(200, json=[{"id": commit, **told} for commit, _ in reversed(repo.commits)])
 
     def preupload(self, name, repo, revision, request):
         asked = [file["path"] for file in json.loads(request.content)["files"]]

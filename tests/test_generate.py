@@ -11,7 +11,7 @@ from accelerate import PartialState
 from huggingface_hub import metadata_load
 from PIL import Image
 
-from fergan import data
+from fergan import data, provenance
 from fergan.emotions import EMOTIONS
 from train import generate
 from train.generate import GenerateConfig
@@ -52,6 +52,8 @@ def test_a_face_is_that_of_its_seed(weights, tmp_path, engine):
     name = EMOTIONS[103 % 7]
     with Image.open(tmp_path / "faces" / "train" / name / "00000103.png") as picture:
         found = np.asarray(picture).astype(int)
+    record = provenance.read(tmp_path / "faces" / "train" / name / "00000103.png")
+    assert record == provenance.Record("acgan", {name: 1.0}, 103, weights=engine.fingerprint("acgan"))
     row = np.eye(7)[[103 % 7]]
     assert np.abs(found - engine.generate("acgan", row, [103])[0]).max() <= 1  # a batch rounds otherwise
 

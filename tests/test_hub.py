@@ -6,6 +6,7 @@ import shutil
 import pytest
 import torch
 from huggingface_hub import constants
+from huggingface_hub.utils.tqdm import enable_progress_bars
 
 from fergan import checkpoint, hub
 from fergan.card import write_card
@@ -234,6 +235,17 @@ def test_pushed_and_fetched_is_the_same_model(server, repo, folder):
     assert {path.name for path in found.iterdir()} == PUBLIC
     (_, sent), (_, came) = checkpoint.load(folder), checkpoint.load(found)
     assert all(torch.equal(a, b) for a, b in zip(sent.parameters(), came.parameters(), strict=True))
+
+
+def test_a_bar_shows_how_far_fetching_is(server, repo, capsys, monkeypatch):
+    enable_progress_bars()  # a training with a bar of its own may have asked for quiet
+    hub.fetch(REPO)
+    assert "Fetching" in capsys.readouterr().err
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", f"{constants.HF_HUB_CACHE}-anew")
+    hub.be_quiet()
+    hub.fetch(REPO)
+    assert capsys.readouterr().err == ""
+    enable_progress_bars()
 
 
 def test_the_cache_is_enough(server, repo):

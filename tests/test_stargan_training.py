@@ -24,7 +24,7 @@ from train.recipes import TRANSLATORS, TranslatorRecipe
 ROOT = Path(__file__).resolve().parents[1]
 EYE = torch.eye(7)
 SMALL = {
-    "fixed": "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=8",
+    "fixed": "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=8 lesson=16 penalty_every=2",
     "published": "width=4 blocks=1 batch=8",
 }
 
@@ -83,7 +83,11 @@ def train(settings):
 @pytest.fixture
 def game(helpers):
     def made(recipe=None, name="fixed"):
-        settings = dict(pair.split("=") for pair in SMALL[name].split() if not pair.startswith("batch"))
+        settings = dict(
+            pair.split("=")
+            for pair in SMALL[name].split()
+            if not pair.startswith(("batch", "lesson", "penalty"))
+        )
         network = MODELS["stargan"][name].config(**{key: int(value) for key, value in settings.items()})
         cpu = torch.device("cpu")
         teacher = stargan.helper(str(helpers / "teacher"), "classifier", network, cpu, "teacher_weight")
@@ -106,7 +110,9 @@ def test_a_run_leaves_all_its_files(config, monkeypatch, preset):
     described, network = checkpoint.load(last)
     assert (described.images_seen, described.step, described.preset) == (48, 6, preset)
     assert "another expression" in (last / "README.md").read_text()
-    line = json.loads((settings.folder / "log.jsonl").read_text().splitlines()[0])
+    lines = [json.loads(line) for line in (settings.folder / "log.jsonl").read_text().splitlines()]
+    taught, line = lines[0], lines[1]
+    assert ("d_loss" in taught) == (preset == "published")  # ours learns from pairs alone at first
     assert {"d_loss", "d_class", "g_loss", "g_cycle", "g_class"} <= line.keys()
     assert ({"g_teacher", "g_same", "g_identity", "g_mask", "g_flow", "g_paired", "r1"} <= line.keys()) == (
         preset == "fixed"
@@ -126,10 +132,10 @@ def test_real_faces_of_the_grids_stay_out_of_checkpoints(config):
     assert not (settings.folder / "checkpoints" / "0000000016" / "evolution.webp").exists()
 
 
-@pytest.mark.parametrize("preset", ["fixed", "published"])
-def test_resuming_equals_not_having_stopped(config, preset):
+@pytest.mark.parametrize(("preset", "stop"), [("fixed", 8), ("fixed", 24), ("published", 24)])
+def test_resuming_equals_not_having_stopped(config, preset, stop):
     train(config(preset, out="whole", images=48, changes="decay=false"))
-    train(config(preset, out="parts", images=24, changes="decay=false"))
+    train(config(preset, out="parts", images=stop, changes="decay=false"))
     train(config(preset, out="parts", images=48, changes="decay=false", resume=True))
     folder = config(preset).folder.parent
     whole, parts = (load_file(folder / part / run.STATE) for part in ("whole", "parts"))
@@ -156,7 +162,7 @@ def test_pairs_teach_what_was_drawn(game):
     trust = torch.tensor([1.0, 0.0])
 
     class Drawn:
-        def draw(self, count, partial, rng, read):
+        def draw(self, count, *_):
             return Pair(before, EYE[[6, 6]], EYE[[3, 3]], torch.ones(2), after, trust)
 
     made.generator.to_mask.bias.data.fill_(-60)  # nothing is covered, and a grey field stays grey when bent
@@ -171,6 +177,11 @@ def test_part_of_the_way_asks_for_a_blend(game):
     whole, asked = game(TranslatorRecipe(partial=0.0)).ask(EYE[[6]], EYE[[3]])
     assert whole.tolist() == [1.0]
     assert torch.equal(asked, EYE[[3]])
+
+
+def test_a_lesson_needs_pairs():
+    with pytest.raises(ValueError, match="A lesson needs pairs"):
+        TranslatorRecipe(paired=0.0)
 
 
 def test_a_face_asked_for_what_it_shows_should_not_change(game):

@@ -22,6 +22,7 @@ from train import report, run, transfer
 from train.classifier_recipes import RECIPES, ClassifierRecipe, EarlyStopping
 from train.folds import k_folds, same_faces
 from train.learner import Learner, Parts, Schedule, hold_out, split
+from train.processes import agree, share_of
 
 LOG_EVERY = 50  # steps
 
@@ -108,7 +109,7 @@ def fit(
             if learner.steps % schedule.per_epoch == 0:
                 means.check()
                 logits, labels = learner.answers(learner.tested, parts.validation), parts.validation.labels
-                right = accuracy(logits.argmax(dim=1), labels)
+                right = agree(accuracy(logits.argmax(dim=1), labels), accelerator)
                 if log:
                     log.write(
                         learner.seen,
@@ -175,24 +176,33 @@ def resume(
 def learn(
     config: TrainConfig, parts: Parts, folder: Path, fold: str, accelerator: Accelerator
 ) -> tuple[str, dict[str, Any]]:
-    """One training: why it stopped, and its metrics; none where a signal broke it off, to be resumed."""
+    """One training: why it stopped, and its metrics; none where a signal broke it off, to be resumed.
+
+    Only the main process writes.
+
+    Raises:
+        ValueError: a state of another run, or a batch that the processes cannot share.
+        FloatingPointError: a loss that is not finite.
+    """
     network_config, recipe = config.settings()
     own = identity(config, parts, fold)
     network = build(config, network_config)
     learner = Learner(network, recipe, config.seed, accelerator.device, config.precision)
     schedule = Schedule(recipe, len(parts.training), config.seed)
+    learner.share, learner.accelerator = share_of(accelerator, schedule.batch), accelerator
     stopping, best, before = EarlyStopping(recipe.patience, recipe.min_delta), report.Best(), 0.0
     if config.resume:
         before = resume(folder / run.STATE, own, learner, stopping, best)
     folder.mkdir(parents=True, exist_ok=True)
-    log = run.Log(folder, learner.seen)
+    log = run.Log(folder, learner.seen) if accelerator.is_main_process else None
     stopper = run.Stopper(min(schedule.planned, config.images or schedule.planned), config.minutes)
 
     def save() -> None:
         facts = {**own, "step": learner.steps, "seen": learner.seen, "minutes": before + stopper.elapsed}
         facts |= {"best": stopping.best, "waited": stopping.waited, "best_epoch": best.epoch}
         kept = {f"best.{name}": tensor for name, tensor in best.weights.items()}
-        run.save_state(folder / run.STATE, learner.state() | kept, facts)
+        if accelerator.is_main_process:
+            run.save_state(folder / run.STATE, learner.state() | kept, facts)
 
     saved = 0.0
     with stopper.catching():
@@ -205,7 +215,8 @@ def learn(
                 save()
                 saved = stopper.elapsed
     save()
-    log.close()
+    if log:
+        log.close()
     reason = stopper.reason(learner.seen, accelerator) or f"{stopping.waited} epochs brought nothing better"
     if stopper.signal:
         return f"Stopped: {reason}, {learner.seen:,} images seen; go on with --resume.", {}
@@ -214,6 +225,7 @@ def learn(
     outcome = report.finish(learner, parts, best)
     training = {
         "device": torch.cuda.get_device_name() if learner.device.type == "cuda" else learner.device.type,
+        "processes": accelerator.num_processes,
         "precision": str(learner.dtype).removeprefix("torch."),
         "seed": config.seed,
         "minutes": round(before + stopper.elapsed, 1),
@@ -221,7 +233,8 @@ def learn(
             "train.classifier", config, without=("out", "resume", "minutes", "images", "save_minutes")
         ),
     }
-    report.keep(folder, own, outcome, training=training, step=learner.steps, seen=learner.seen)
+    if accelerator.is_main_process:
+        report.keep(folder, own, outcome, training=training, step=learner.steps, seen=learner.seen)
     return f"Stopped: {reason}.", outcome.metrics
 
 
@@ -245,10 +258,11 @@ def cross_validate(config: TrainConfig, parts: Parts, accelerator: Accelerator) 
         if not metrics:
             return f"Fold {name}: {sentence}"
         found.append(metrics["held_out"]["accuracy"])
-        print(f"fold {name}: {found[-1]:.1%}")
+        accelerator.print(f"fold {name}: {found[-1]:.1%}")
     scores = torch.tensor(found, dtype=torch.float64)
     summary = {"accuracy": found, "mean": float(scores.mean()), "deviation": float(scores.std())}
-    replace_file(config.folder / "folds.json", (json.dumps(summary, indent=2) + "\n").encode())
+    if accelerator.is_main_process:
+        replace_file(config.folder / "folds.json", (json.dumps(summary, indent=2) + "\n").encode())
     mean, deviation = summary["mean"], summary["deviation"]
     return f"{config.folds} folds: {mean:.1%} of the faces held out, give or take {deviation:.1%}; in {config.folder}."
 
@@ -259,8 +273,6 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
     Raises:
         ValueError, FileNotFoundError: data or settings that do not fit, in a sentence.
     """
-    if accelerator.num_processes > 1:
-        raise ValueError("train.classifier runs as one process: start it without a launcher.")
     network_config, recipe = config.settings()
     faces = data.load(config.data, size=config.size, channels=config.channels)
     parts = split(faces, network_config.known(), recipe)

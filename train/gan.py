@@ -15,6 +15,7 @@ from fergan.models import preset
 from fergan.models.layers import Verdict
 from train import bank, collapse, run
 from train.players import Players
+from train.processes import share_of
 from train.push import SharingFlags
 from train.recipes import RECIPES, Recipe
 from train.record import Session, grid, identity, recipe_changes, told
@@ -73,8 +74,8 @@ class Game(Players):
         self.recipe, self.noise_dim = recipe, int(config.noise_dim)
 
     def draw(self, emotion: Tensor) -> Tensor:
-        """Fakes for emotions [B, 7]; noise is drawn on the CPU, so that a run repeats on any device."""
-        noise = torch.randn(len(emotion), self.noise_dim, generator=self.rng).to(self.device)
+        """Fakes for emotions [B, 7]."""
+        noise = self.randn(len(emotion), self.noise_dim)
         with self.autocast():
             return self.generator(noise, emotion)
 
@@ -89,7 +90,7 @@ class Game(Players):
     def logistic(self, logits: Tensor, real: bool) -> Tensor:
         """The discriminator's part for one kind of images, with the recipe's noise on its targets."""
         most = self.recipe.label_noise
-        noise = most * torch.rand(logits.shape, generator=self.rng).to(self.device) if most else None
+        noise = most * self.rand(*logits.shape) if most else None
         return losses.logistic(logits, real, noise)
 
     def penalty(self, images: Tensor, emotion: Tensor) -> Tensor:
@@ -144,14 +145,12 @@ class Game(Players):
                 adversarial = losses.logistic(on_fake.realness, True)
         named = class_parts("g_class", (on_fake, fake_emotion))
         (adversarial + sum(self.recipe.generator_class_weight * part for part in named.values())).backward()
-        signs = collapse.signs(2 * real - 1 if self.recipe.unit_range else real, drawn)
-        return {"g_loss": adversarial, **named, **signs}
+        # both in the range of the game: published faces learn half of it, which is no collapse
+        return {"g_loss": adversarial, **named, **collapse.signs(real, drawn)}
 
 
-def prepare(
-    config: TrainConfig, device: torch.device, rank: int
-) -> tuple[Game, data.Batches, dict[str, Any]]:
-    """The networks, the batches on the device, and what makes the run itself.
+def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, data.Batches, dict[str, Any]]:
+    """The networks, the batches on the device, those of all processes, and what makes the run itself.
 
     Raises:
         ValueError, FileNotFoundError: data or settings that do not fit, in a sentence.
@@ -168,25 +167,25 @@ def prepare(
         image_size=config.size, channels=config.channels, **known
     )
     model_config, recipe = run.override(config.set, model_config, recipe)
-    game = Game(config.model, config.preset, model_config, recipe, config.seed, device)
+    game = Game(config.model, config.preset, model_config, recipe, config.seed, accelerator.device)
+    game.share = share_of(accelerator, recipe.batch)
     if config.precision != "auto":
         game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     rows = data.conditions(training, recipe.conditions)
     batches = data.Batches(
-        training.to(device),
+        training.to(accelerator.device),
         rows,
         recipe.batch,
-        config.seed + rank,
+        config.seed,
         recipe.power,
         recipe.flip,
         recipe.fake_power,
     )
-    game.rng.manual_seed(config.seed + rank)
     return game, batches, identity(config.model, config.preset, model_config, recipe, faces.fingerprint)
 
 
-def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches, reseed: int) -> dict[str, Any]:
-    """Puts a state file back; `reseed` other than 0 is of a process whose random numbers it does not hold.
+def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches) -> dict[str, Any]:
+    """Puts a state file back.
 
     The recipe may be another one, a lower learning rate say: the facts returned keep a list of such changes.
 
@@ -198,9 +197,6 @@ def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches, r
     facts = recipe_changes(path, facts, own)
     batches.load_state(tensors.pop("rng.batches"))
     game.restore(tensors)
-    if reseed:
-        game.rng.manual_seed(reseed + facts["seen"])
-        batches.load_state(torch.Generator().manual_seed(reseed + facts["seen"]).get_state())
     return facts
 
 
@@ -231,35 +227,34 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
 
 def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
     """One sitting at one run, to its end."""
-    rank, processes = accelerator.process_index, accelerator.num_processes
-    game, batches, own = prepare(config, accelerator.device, rank)
-    recipe, per_step, last = game.recipe, game.recipe.batch * processes, {}
+    game, batches, own = prepare(config, accelerator)
+    recipe, share, last = game.recipe, game.share, {}
     if config.resume:
-        last = resume(config.folder / run.STATE, own, game, batches, config.seed + rank if rank else 0)
+        last = resume(config.folder / run.STATE, own, game, batches)
     session = Session(
         dataclasses.replace(config, images=config.images or recipe.images),
         own,
-        told(game.device, processes, game.dtype, config.seed),
+        told(game.device, share.of, game.dtype, config.seed),
         last,
         accelerator,
         paint=lambda generator: grid(generator, game.noise_dim, game.device),
         average=game.average,
         state=lambda: game.state() | {"rng.batches": batches.state()},
     )
-    with session:
+    with session, share.together():
         while session.going():
-            real, emotion = next(batches)
+            real, emotion = map(share.rows, next(batches))
             if recipe.unit_range:
                 real = (real + 1) / 2
             real = real.contiguous(memory_format=torch.channels_last)
             if recipe.split_updates:
-                fake_emotion = batches.draw_emotion(recipe.batch)
+                fake_emotion = share.rows(batches.draw_emotion(recipe.batch))
                 fake = game.draw_for_discriminator(fake_emotion)
                 session.add(game.half_discriminator_gradients(real, emotion, real=True))
                 game.update("discriminator", accelerator)
                 session.add(game.half_discriminator_gradients(fake, fake_emotion, real=False))
                 game.update("discriminator", accelerator)
-                fake_emotion = batches.draw_emotion(recipe.batch)
+                fake_emotion = share.rows(batches.draw_emotion(recipe.batch))
             else:  # a fake is compared with a real face of the same emotion
                 fake_emotion = emotion
                 penalise = recipe.gamma > 0 and session.step % recipe.penalty_every == 0
@@ -267,8 +262,8 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
                 game.update("discriminator", accelerator)
             session.add(game.generator_gradients(real, emotion, fake_emotion))
             game.update("generator", accelerator)
-            game.update_average(per_step, session.seen + per_step)
-            session.advance(per_step)
+            game.update_average(recipe.batch, session.seen + recipe.batch)
+            session.advance(recipe.batch)
     session.finish()
     return session
 

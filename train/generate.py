@@ -5,6 +5,7 @@ whoever starts the command again goes on where it was broken off: a face is its 
 """
 
 import dataclasses
+import hashlib
 import io
 import json
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from tqdm import tqdm
 
-from fergan import checkpoint
+from fergan import checkpoint, provenance
 from fergan.checkpoint import Checkpoint, replace_file
 from fergan.emotions import EMOTIONS, one_hot
 from fergan.images import to_array
@@ -28,8 +29,11 @@ from train import run
 BATCH = 256
 ORDER = "generate.json"
 """What was asked for: another order needs another folder."""
+KEPT = ("count", "form", "seed", "shard")
+"""The flags that are part of an order."""
+CARD = "README.md"
 Face = tuple[int, int, bytes]
-"""Seed, label, PNG."""
+"""Seed, label, PNG; as every picture that leaves the house it says what it is."""
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,7 @@ class Painter:
         known = getattr(self.config, "emotions", ",".join(EMOTIONS)).split(",")
         self.labels = [EMOTIONS.index(name) for name in known]
         self.network, self.device = network.to(device).eval(), device
+        self.name, self.weights = folder.resolve().name, checkpoint.fingerprint(folder)
 
     def label(self, seed: int) -> int:
         """Which emotion a seed shows: they take turns, so that there are as many of each."""
@@ -146,16 +151,15 @@ class Painter:
             noise: Tensor = draw_noise(list(part), self.config.noise_dim)
             drawn = to_array(self.network(noise.to(self.device), one_hot(labels).to(self.device)))
             for seed, label, pixels in zip(part, labels.tolist(), drawn, strict=True):
-                file = io.BytesIO()
-                Image.fromarray(pixels).save(file, "PNG")
-                faces.append((seed, label, file.getvalue()))
+                record = provenance.Record(self.name, {EMOTIONS[label]: 1.0}, seed, weights=self.weights)
+                faces.append((seed, label, provenance.png(Image.fromarray(pixels), record)))
         return faces
 
 
 def order(config: GenerateConfig, described: Checkpoint) -> dict[str, Any]:
     """What makes two data sets the same one."""
     asked = dataclasses.asdict(config)
-    kept = {name: asked[name] for name in ("count", "form", "seed", "shard")}
+    kept = {name: asked[name] for name in KEPT}
     weights = checkpoint.fingerprint(Path(config.checkpoints[0]))
     return {"model": described.model, "preset": described.preset, "weights": weights, **kept}
 
@@ -169,9 +173,13 @@ def card(config: GenerateConfig, painter: Painter) -> str:
         count[EMOTIONS[painter.label(place)]] += 1
     rows = "\n".join(f"| {name} | {number:,} |" for name, number in count.items())
     size = told.config.get("image_size", 48)
+    places = "train/*/*.png" if config.form == "folders" else "data/*.parquet"
     return f"""---
 task_categories: [image-classification]
+annotations_creators: [machine-generated]
+size_categories: [{size_category(config.count)}]
 tags: [synthetic, faces, emotion]
+configs: [{{"config_name": "default", "data_files": [{{"split": "train", "path": "{places}"}}]}}]
 license: other
 license_name: research-only
 pretty_name: Drawn faces that show an emotion
@@ -194,6 +202,49 @@ learnt from them, these faces repeat. For research and demonstration alone, not 
 """
 
 
+def size_category(count: int) -> str:
+    """The Hub's word for so many rows."""
+    edges = {1_000: "1K", 10_000: "10K", 100_000: "100K", 1_000_000: "1M", 10_000_000: "10M"}
+    below = [name for edge, name in edges.items() if count >= edge]
+    above = [name for edge, name in edges.items() if count < edge]
+    if not below:
+        return f"n<{above[0]}"
+    return f"{below[-1]}<n<{above[0]}" if above else f"n>{below[-1]}"
+
+
+def files(folder: Path) -> dict[str, Path]:
+    """The files of a data set that is whole, by name; what else lies in its folder is not among them.
+
+    Raises:
+        ValueError: no data set, or faces that are not drawn yet.
+    """
+    try:
+        asked = json.loads((folder / ORDER).read_text())
+        config = GenerateConfig((asked["weights"],), **{name: asked[name] for name in KEPT})
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{folder} holds no data set of train.generate: {ORDER} is not there or torn."
+        ) from error
+    found = [folder / CARD, folder / ORDER, *(done(folder, config, shard) for shard in range(config.shards))]
+    missing = sum(not path.is_file() for path in found)
+    if config.form == "folders":
+        drawn = {path.stem: path for path in folder.glob("train/*/*.png")}
+        due = [f"{seed:08d}" for seed in range(config.seed, config.seed + config.count)]
+        found += [drawn[name] for name in due if name in drawn]
+        missing += sum(name not in drawn for name in due)
+    if missing:
+        raise ValueError(
+            f"{folder} is not whole, {missing:,} files are missing: draw on with train.generate."
+        )
+    return {path.relative_to(folder).as_posix(): path for path in found}
+
+
+def default_tag(folder: Path) -> str:
+    """Names the count and the order, so that it says the same for ever: faces-100000-4b90fb27."""
+    order = (folder / ORDER).read_bytes()
+    return f"faces-{json.loads(order)['count']}-{hashlib.sha256(order).hexdigest()[:8]}"
+
+
 def generate(config: GenerateConfig, state: PartialState) -> str:
     """Draws the shards that are not there yet, this process's share of them.
 
@@ -208,7 +259,7 @@ def generate(config: GenerateConfig, state: PartialState) -> str:
     if state.is_main_process:
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(place, asked.encode())
-        replace_file(folder / "README.md", card(config, painter).encode())
+        replace_file(folder / CARD, card(config, painter).encode())
     state.wait_for_everyone()
     mine = range(state.process_index, config.shards, state.num_processes)
     left = [shard for shard in mine if not done(folder, config, shard).is_file()]

@@ -22,6 +22,7 @@ from fergan.models.identity import Config, Embedder
 from train import run
 from train.folds import same_faces
 from train.learner import TEST_BATCH, Shuffle
+from train.processes import ALONE, Share, gather, share_of
 
 LOG_EVERY = 10  # steps
 WATCHED = 1000  # test faces on which each epoch is measured, to be seen alone; retrieval falls as they grow
@@ -133,6 +134,10 @@ class Learner:
             network.parameters(), recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True
         )
         self.steps, self.seen = 0, 0
+        self.share: Share = ALONE
+        """Of each batch; where several processes train, the rows of this one."""
+        self.accelerator: Accelerator | None = None
+        """By which they exchange gradients."""
 
     def embed(self, network: Embedder, images: Tensor) -> Tensor:
         """A network's rows, float32 [B, F]; convolutions in bf16 where the run uses it."""
@@ -140,11 +145,18 @@ class Learner:
             return network(images.contiguous(memory_format=torch.channels_last))
 
     def step(self, pixels: Tensor, rate: float) -> dict[str, Tensor]:
-        """One update from faces, uint8 [B, C, H, W], at a learning rate: the loss, and how alike the views are."""
-        views = draw_views(to_model(pixels), self.recipe, self.rng)
-        first, second = self.embed(self.network, torch.cat(views)).chunk(2)
+        """One update from faces, uint8 [B, C, H, W], at a learning rate: the loss, and how alike the views are.
+
+        Several processes are given the same batch; each draws all views, as faces lend to each other, embeds its
+        share of them and tells those from all others.
+        """
+        views = map(self.share.rows, draw_views(to_model(pixels), self.recipe, self.rng))
+        both = self.embed(self.network, torch.cat(list(views))).chunk(2)
+        first, second = (gather(rows, self.share) for rows in both)
         loss = losses.contrastive(first, second, self.recipe.temperature)
-        loss.backward()
+        (self.share.of * loss).backward()  # each has the gradient of its own rows, and their mean is taken
+        if self.accelerator is not None:
+            run.average_gradients(self.network, self.accelerator)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()
@@ -227,14 +239,12 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
     """Runs until images, minutes or a signal say stop; says what came of it.
 
     A run that a signal broke off keeps its state alone, for --resume; any other is measured and leaves a
-    checkpoint.
+    checkpoint. Only the main process writes.
 
     Raises:
         ValueError, FileNotFoundError: data or settings that do not fit, in a sentence.
         FloatingPointError: a loss that is not finite.
     """
-    if accelerator.num_processes > 1:
-        raise ValueError("train.identity runs as one process: start it without a launcher.")
     network_config, recipe = config.settings()
     parts = split(data.load(config.data, size=config.size, channels=config.channels))
     own = {
@@ -250,29 +260,32 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
     before = resume(config.folder / run.STATE, own, learner) if config.resume else 0.0
     config.folder.mkdir(parents=True, exist_ok=True)
     shuffle = Shuffle(len(parts.training), recipe.batch, config.seed)
+    learner.share, learner.accelerator = share_of(accelerator, shuffle.batch), accelerator
     planned = recipe.epochs * shuffle.per_epoch * shuffle.batch
     pixels = parts.training.images.to(learner.device)
     watched = parts.tests.subset(torch.arange(min(WATCHED, len(parts.tests))))
-    log, means, saved = run.Log(config.folder, learner.seen), run.Means(), 0.0
+    main, means, saved = accelerator.is_main_process, run.Means(), 0.0
+    log = run.Log(config.folder, learner.seen) if main else None
     stopper = run.Stopper(min(planned, config.images or planned), config.minutes)
 
     def save() -> None:
         means.check()  # a broken state is never saved
         facts = {**own, "step": learner.steps, "seen": learner.seen, "minutes": before + stopper.elapsed}
-        run.save_state(config.folder / run.STATE, learner.state(), facts)
+        if main:
+            run.save_state(config.folder / run.STATE, learner.state(), facts)
 
-    bar = tqdm(total=planned, initial=learner.seen, unit="img", smoothing=0.05)
+    bar = tqdm(total=planned, initial=learner.seen, unit="img", smoothing=0.05, disable=log is None)
     with bar, stopper.catching():
         while (reason := stopper.reason(learner.seen, accelerator)) is None:
             rows = shuffle.rows(learner.steps).to(learner.device)
             progress = (learner.seen + len(rows)) / planned
             means.add(learner.step(pixels[rows], run.cosine(recipe.learning_rate, progress)))
             bar.update(len(rows))
-            if learner.steps % LOG_EVERY == 0:
+            if log and learner.steps % LOG_EVERY == 0:
                 values = means.read()
                 log.write(learner.seen, {**values, "images_per_second": bar.format_dict["rate"] or 0.0})
                 bar.set_postfix({name: f"{value:.2f}" for name, value in values.items()})
-            if learner.steps % shuffle.per_epoch == 0:
+            if log and learner.steps % shuffle.per_epoch == 0:
                 means.check()
                 epoch, found = learner.steps // shuffle.per_epoch, learner.measure(learner.network, watched)
                 log.write(learner.seen, {"epoch": epoch, **found})
@@ -283,11 +296,13 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
                 save()
                 saved = stopper.elapsed
     save()
-    log.close()
+    if log:
+        log.close()
     if stopper.signal:
         return f"Stopped: {reason}, {learner.seen:,} images seen; go on with --resume."
     training = {
         "device": torch.cuda.get_device_name() if learner.device.type == "cuda" else learner.device.type,
+        "processes": accelerator.num_processes,
         "precision": str(learner.dtype).removeprefix("torch."),
         "seed": config.seed,
         "minutes": round(before + stopper.elapsed, 1),
@@ -295,6 +310,8 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
             "train.identity", config, without=("out", "resume", "minutes", "images", "save_minutes")
         ),
     }
+    if not main:
+        return ""
     metrics = keep(config.folder / "checkpoint", own, learner, parts.tests, training)
     return (
         f"Stopped: {reason}. Of {metrics['n']:,} test faces {metrics['retrieval']:.1%} are found again by another"

@@ -4,6 +4,7 @@ import copy
 from typing import NamedTuple
 
 import torch
+from accelerate import Accelerator
 from torch import Tensor
 
 from fergan import data, losses
@@ -13,6 +14,7 @@ from fergan.images import to_model
 from fergan.models.classifier import Classifier
 from train import run
 from train.classifier_recipes import ClassifierRecipe
+from train.processes import ALONE, Share
 
 TEST_BATCH = 512
 
@@ -131,6 +133,10 @@ class Learner:
         else:
             self.optimizer = torch.optim.AdamW(weights, rate, weight_decay=decay, fused=True)
         self.steps, self.seen = 0, 0
+        self.share: Share = ALONE
+        """Of each batch; where several processes train, the rows of this one."""
+        self.accelerator: Accelerator | None = None
+        """By which they exchange gradients."""
 
     @property
     def tested(self) -> Classifier:
@@ -149,17 +155,24 @@ class Learner:
         self.network.train(not frozen)
 
     def step(self, pixels: Tensor, target: Tensor, rate: float) -> dict[str, Tensor]:
-        """One update from faces, uint8 [B, C, H, W], and target [B, 7], at a learning rate; returns the loss."""
+        """One update from faces, uint8 [B, C, H, W], and target [B, 7], at a learning rate; returns the loss.
+
+        Several processes are given the same batch: each varies all of it, as faces are mixed, and puts its share
+        through the network.
+        """
         recipe = self.recipe
         if recipe.flip:
             mirrored = torch.rand(len(pixels), 1, 1, 1, generator=self.rng) < 0.5
             pixels = torch.where(mirrored.to(pixels.device), pixels.flip(-1), pixels)
         images = vary_faces(to_model(pixels), self.rng, recipe.augment, recipe.erase)
         images, target = mix_faces(images, target, self.rng, recipe.mixup)
-        with self.autocast():
-            logits = self.network(images.contiguous(memory_format=torch.channels_last))
-        loss = losses.soft_cross_entropy(logits, target)
+        own = self.share.rows(images).contiguous(memory_format=torch.channels_last)
+        with self.autocast(), self.share.together():
+            logits = self.network(own)
+        loss = losses.soft_cross_entropy(logits, self.share.rows(target))
         loss.backward()
+        if self.accelerator is not None:
+            run.average_gradients(self.network, self.accelerator)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self.optimizer.step()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
 from fergan.moments import Drawer
+from train.processes import ALONE, Share
 
 Read = Callable[[Tensor, Tensor], Tensor]
 """Images [B, C, H, W] and their labels [B, 7] -> what they show, [B, 7]."""
@@ -50,21 +51,32 @@ class Pairs:
         self.truncation, self.device = truncation, device
 
     @torch.no_grad()
-    def draw(self, count: int, partial: float, rng: torch.Generator, read: Read) -> Pair:
-        """So many pairs; a share `partial` of them goes only a part of the way, to a blend."""
-        noise = torch.randn(count, self.drawer.noise_dim, generator=rng).to(self.device)
-        order = torch.rand(count, len(self.rows), generator=rng).argsort(
-            dim=1
-        )  # two emotions, never one twice
+    def draw(
+        self, count: int, partial: float, rng: torch.Generator, read: Read, share: Share = ALONE
+    ) -> Pair:
+        """So many pairs; a part `partial` of them goes only some of the way, to a blend.
+
+        Of several processes each draws `count`, its share of those of all.
+        """
+        noise = share.draw(torch.randn, count, self.drawer.noise_dim, generator=rng).to(self.device)
+        order = share.draw(torch.rand, count, len(self.rows), generator=rng).argsort(dim=1)  # never one twice
         start, target = (self.rows[order[:, place]].to(self.device) for place in (0, 1))
-        part, amount = torch.rand(2, count, generator=rng).to(self.device)
+        part, amount = share.draw(torch.rand, 2, count, generator=rng, dim=1).to(self.device)
         intensity = torch.where(part < partial, amount, torch.ones_like(amount))
         asked = torch.lerp(start, target, intensity[:, None])
         before = self.drawer.faces(noise, start, self.truncation)
         after = self.drawer.faces(noise, asked, self.truncation)
         source = read(before, start)
         trust = _agreement(source, start) * _agreement(read(after, asked), asked)
-        return Pair(before, source, target, intensity, after, trust)
+        return Pair(before, source, target, intensity, lit_alike(after, before), trust)
+
+
+def lit_alike(images: Tensor, others: Tensor) -> Tensor:
+    """Images [B, C, H, W] with the mean and contrast of others: joy is no brighter than anger, its photos are."""
+    dims = (1, 2, 3)
+    deviation, mean = torch.std_mean(images, dim=dims, keepdim=True)
+    wanted, level = torch.std_mean(others, dim=dims, keepdim=True)
+    return ((images - mean) * (wanted / deviation.clamp(min=1e-3)) + level).clamp(-1, 1)
 
 
 def _agreement(seen: Tensor, asked: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fergan.augment import diff_augment
 from fergan.models import preset
 from train import run
+from train.processes import ALONE, Share
 from train.recipes import Recipe, TranslatorRecipe
 
 
@@ -43,6 +44,8 @@ class Players:
         self.device, self.chance, self.ema_images = device, recipe.augment, recipe.ema_images
         self.dtype = run.fast_precision(device)
         self.rng = torch.Generator().manual_seed(seed)
+        self.share: Share = ALONE
+        """Of each batch; where several processes train, the rows of this one."""
         self.clip = getattr(recipe, "clip", 0.0)
         self.optimizers = {
             name: optimizer(recipe, getattr(self, name)) for name in ("generator", "discriminator")
@@ -54,7 +57,15 @@ class Players:
 
     def augment(self, images: Tensor) -> Tensor:
         """DiffAugment with the recipe's chance."""
-        return diff_augment(images, self.rng, self.chance)
+        return diff_augment(images, self.rng, self.chance, self.share)
+
+    def rand(self, *shape: int, dim: int = 0) -> Tensor:
+        """Numbers in [0, 1), a row for each image in `dim`; drawn on the CPU, so that a run repeats on any device."""
+        return self.share.draw(torch.rand, *shape, generator=self.rng, dim=dim).to(self.device)
+
+    def randn(self, *shape: int) -> Tensor:
+        """As `rand`, standard normal."""
+        return self.share.draw(torch.randn, *shape, generator=self.rng).to(self.device)
 
     def update(self, name: str, accelerator: Accelerator) -> None:
         """One optimizer step of a network, with the mean gradient of all processes."""

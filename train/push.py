@@ -1,11 +1,14 @@
 """Share on the Hugging Face Hub: `python -m train.push weights/stargan USER/fergan-stargan`, or --space USER/fergan.
 
-The first pushes a model, the second the page. The token is HF_TOKEN's, or that of `hf auth login`.
+The first pushes a model, the second the page; --dataset pushes what train.generate drew, --space with --static what
+train.export --web wrote. The token is HF_TOKEN's, or that of `hf auth login`.
 """
 
 import re
 import threading
 import time
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -15,9 +18,11 @@ from packaging.requirements import Requirement
 
 from fergan import checkpoint, hub
 from fergan.models import preset
-from train import run
+from train import generate, run
 
 ROOT = Path(__file__).resolve().parents[1]
+MANY = 100
+"""Files of one folder, from which on a dry run counts them."""
 LEFTOVERS = (".pyc", ".pyi")  # Gradio writes .pyi files beside modules
 PINS = """# Written by train.push: the very versions that the pushed page ran with, so that it runs tomorrow too. What these
 # need in turn is not pinned: a Space's image brings some of it along.
@@ -33,11 +38,18 @@ class PushConfig:
     model: tuple[str, ...] = field(
         default=(), metadata={"help": "a checkpoint folder, and the repo OWNER/NAME that is to hold it"}
     )
+    dataset: bool = field(
+        default=False, metadata={"help": "the folder is a data set of train.generate, and so is the repo"}
+    )
     tag: str = field(
-        default="", metadata={"help": "a new tag; empty: named by the step and the weights' sha256"}
+        default="",
+        metadata={"help": "a new tag; empty: named by the step and the weights' sha256, or by the count"},
     )
     private: bool = field(default=False, metadata={"help": "a repo that does not exist yet is made private"})
     space: str = field(default="", metadata={"help": "push the page as this Gradio Space, OWNER/NAME"})
+    static: str = field(
+        default="", metadata={"help": "make --space a static one, of this folder of train.export --web"}
+    )
     space_folder: str = field(default="", metadata={"help": "write the Space into a new folder, to try it"})
     dry_run: bool = field(default=False, metadata={"help": "list what would go, and ask no network"})
 
@@ -45,8 +57,10 @@ class PushConfig:
         page = bool(self.space or self.space_folder)
         if page == bool(self.model) or len(self.model) not in (0, 2):
             raise ValueError("Name a checkpoint folder and a repo OWNER/NAME, or --space, or --space-folder.")
-        if page and self.tag:
-            raise ValueError("--tag is for models; a Space has none.")
+        if page and (self.tag or self.dataset):
+            raise ValueError("--tag and --dataset are for a folder and a repo; a Space has none.")
+        if self.static and (not self.space or self.space_folder):
+            raise ValueError("--static needs --space OWNER/NAME, and is a folder already.")
         for repo in filter(None, (self.space, *self.model[1:])):
             if not hub.is_repo(repo) or "@" in repo:
                 raise ValueError(f"A repo is named OWNER/NAME; got {repo!r}.")
@@ -58,9 +72,13 @@ def push(config: PushConfig) -> str:
     Raises:
         FileNotFoundError, OSError, ValueError: what cannot be read, written or pushed, in a sentence.
     """
+    if config.static:
+        return push_static(config)
     if not config.model:
         return push_space(config)
     folder, repo = Path(config.model[0]), config.model[1]
+    if config.dataset:
+        return push_dataset(config, folder, repo)
     checkpoint.load(folder)  # strictly, as whoever fetches it will
     tag = config.tag or hub.default_tag(folder)
     if config.dry_run:
@@ -69,10 +87,33 @@ def push(config: PushConfig) -> str:
     return f"{address} holds {folder}, as it is here to the bit: python app.py --models weights {repo}@{tag}"
 
 
-def listing(files: dict[str, bytes], where: str, config: PushConfig) -> str:
-    """What a push would send, and where."""
-    lines = [f"{len(content):>12,}  {name}" for name, content in files.items()]
-    total = f"{sum(map(len, files.values())):>12,}  bytes in {len(files)} files"
+def push_dataset(config: PushConfig, folder: Path, repo: str) -> str:
+    """As `push`, for drawn faces."""
+    files, tag = generate.files(folder), config.tag or generate.default_tag(folder)
+    fullest, many = Counter(name.rpartition("/")[0] for name in files).most_common(1)[0]
+    if many > hub.MOST_FILES:
+        raise ValueError(
+            f"{folder / fullest} holds {many:,} files, and a folder on the Hub {hub.MOST_FILES:,} at most: draw the"
+            " faces with --form parquet."
+        )
+    if config.dry_run:
+        return listing(files, f"the data set {repo}, tagged {tag}", config)
+    default = generate.default_tag(folder)
+    address = hub.push_dataset(files, repo, default, private=config.private, tag=config.tag or None)
+    return f"{address} holds {folder}, as it is here to the bit: load_dataset({repo!r}, revision={tag!r})"
+
+
+def listing(files: Mapping[str, hub.Content], where: str, config: PushConfig) -> str:
+    """What a push would send, and where; a folder of many files is a line."""
+    sizes = {name: len(c) if isinstance(c, bytes) else c.stat().st_size for name, c in files.items()}
+    crowds = Counter(name.rpartition("/")[0] for name in files)
+    rows: dict[str, int] = {}
+    for name, size in sizes.items():
+        folder = name.rpartition("/")[0]
+        row = f"{folder}/: {crowds[folder]:,} files" if crowds[folder] > MANY else name
+        rows[row] = rows.get(row, 0) + size
+    lines = [f"{size:>12,}  {name}" for name, size in rows.items()]
+    total = f"{sum(sizes.values()):>12,}  bytes in {len(files):,} files"
     kind = "private, if it is new" if config.private else "public, if it is new"
     return "\n".join([*lines, total, f"would go to {where} ({kind}). Nothing was sent."])
 
@@ -94,6 +135,17 @@ def push_space(config: PushConfig) -> str:
         address = hub.push_space(files, config.space, private=config.private)
         said.append(f"{address} holds the page; the Hub builds it now, which takes minutes.")
     return "\n".join(said)
+
+
+def push_static(config: PushConfig) -> str:
+    """As `push`, for the page that needs no server."""
+    from train import web  # which takes write_folder from here
+
+    files = web.read(Path(config.static))
+    if config.dry_run:
+        return listing(files, f"the static Space {config.space}", config)
+    address = hub.push_static(files, config.space, private=config.private)
+    return f"{address} holds {config.static}, as it is here to the bit."
 
 
 def space_files(root: Path) -> dict[str, bytes]:

@@ -28,6 +28,7 @@ class Recipe:
     beta1: float = 0.0
     beta2: float = 0.99
     batch: int = 64
+    """Faces of a step, of all processes together."""
     conditions: str = "either"
     """One of fergan.data.CONDITIONS; onehot where the data has no votes."""
     power: float = 0.5
@@ -89,7 +90,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         class_on_fakes=True,
         frozen_statistics=True,
     ),
-    ("dcgan", "fixed"): Recipe(images=300_000),
+    ("dcgan", "fixed"): Recipe(images=300_000, conditions="onehot"),  # a vote for another has no network
     ("dcgan", "published"): replace(
         _PUBLISHED,
         optimizer="rmsprop",
@@ -125,10 +126,12 @@ class TranslatorRecipe:
     """To the face's own emotion: nothing should change (RelGAN's lambda 2)."""
     identity: float = 1.0
     """Features of a network that knows faces and no emotion; 0 does without it."""
-    paired: float = 10.0
+    paired: float = 25.0
     """Distance from what a generator draws of the same person (see train.pairs); 0 does without it."""
-    typical: float = 0.7
-    """Truncation of those pairs."""
+    typical: float = 0.5
+    """Truncation of those pairs, and of the grids' faces: plain ones, drawn without faults."""
+    lesson: int = 50_000
+    """Images at first of pairs alone: the game begins with faces that change, not with a search for how to."""
     budget: float = 0.35
     """Share of a face that the mask may cover at no cost."""
     budget_weight: float = 1.0
@@ -149,6 +152,7 @@ class TranslatorRecipe:
     beta1: float = 0.0
     beta2: float = 0.99
     batch: int = 32
+    """As Recipe's."""
     conditions: str = "either"
     power: float = 0.5
     flip: bool = True
@@ -165,6 +169,8 @@ class TranslatorRecipe:
             raise ValueError(
                 "batch must be 2 or more, penalty_every and critics 1 or more, learning_rate above 0."
             )
+        if self.lesson and not self.paired:
+            raise ValueError("A lesson needs pairs: paired must be above 0, or lesson 0.")
         if not 0 <= self.partial <= 1:
             raise ValueError(f"partial must be between 0 and 1, got {self.partial}.")
 
@@ -178,6 +184,7 @@ TRANSLATORS: dict[str, TranslatorRecipe] = {
         same=0.0,
         identity=0.0,
         paired=0.0,
+        lesson=0,
         budget_weight=0.0,
         smooth=0.0,
         partial=0.0,

@@ -214,8 +214,11 @@ class Stopper:
         own = self.signal or over
         if accelerator.num_processes == 1:
             return own
-        asked = accelerator.reduce(torch.tensor(float(own is not None), device=accelerator.device))
-        return (own or "another process stopped") if float(asked) > 0 else None
+        flags = [float(self.signal is not None), float(own is not None)]
+        signals, asked = accelerator.reduce(torch.tensor(flags, device=accelerator.device)).tolist()
+        if signals:  # a run that a signal broke off ends otherwise, and so in all of them
+            self.signal = self.signal or "a signal to another process"
+        return (own or "another process stopped") if asked else None
 
     @contextmanager
     def catching(self) -> Iterator[None]:

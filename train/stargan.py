@@ -20,9 +20,11 @@ from fergan.emotions import EMOTIONS, index, one_hot
 from fergan.images import sheet, to_array, to_model, to_pixels
 from fergan.models import draw_noise, preset, stargan
 from fergan.models.layers import Verdict
+from fergan.moments import Drawer
 from train import run
 from train.pairs import Pairs
 from train.players import Players
+from train.processes import share_of
 from train.push import SharingFlags
 from train.recipes import TRANSLATORS, TranslatorRecipe
 from train.record import Session, identity, recipe_changes, told
@@ -43,7 +45,7 @@ class TrainConfig(SharingFlags):
         default="weights/identity", metadata={"help": "checkpoint of the network that tells faces apart"}
     )
     pairs: str = field(
-        default="weights/stylegan",
+        default="weights/cgan",
         metadata={"help": "generator that draws one person with two emotions, to learn from"},
     )
     examples: str = field(
@@ -127,7 +129,7 @@ class Translation(Players):
         light = self.recipe.light
         if not light:
             return images
-        shift, gain = torch.rand(2, len(images), 1, 1, 1, generator=self.rng).to(self.device) * 2 - 1
+        shift, gain = self.rand(2, len(images), 1, 1, 1, dim=1) * 2 - 1
         mean = images.mean(dim=(1, 2, 3), keepdim=True)
         return (mean + (images - mean) * (1 + light * gain) + light * shift).clamp(-1, 1)
 
@@ -135,13 +137,12 @@ class Translation(Players):
         """Faces with noise on them, each with its own amount."""
         if not (most := self.recipe.teacher_noise):
             return images
-        amount = most * torch.rand(len(images), 1, 1, 1, generator=self.rng)
-        noise = amount * torch.randn(images.shape, generator=self.rng)
-        return images + noise.to(images.device)
+        amount = most * self.rand(len(images), 1, 1, 1)
+        return images + amount * self.randn(*images.shape)
 
     def ask(self, source: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         """How far each face goes, [B], and what it should show there, [B, 7]."""
-        amount = torch.rand(2, len(source), generator=self.rng).to(self.device)
+        amount = self.rand(2, len(source), dim=1)
         intensity = torch.where(amount[0] < self.recipe.partial, amount[1], torch.ones_like(amount[1]))
         return intensity, torch.lerp(source, target, intensity[:, None])
 
@@ -161,7 +162,7 @@ class Translation(Players):
         intensity, asked = self.ask(source, target)
         with torch.no_grad(), self.autocast():
             fake = self.generator(self.relight(real), source, target, intensity)
-        shown, fake = self.augment(real), self.augment(fake)
+        shown, fake = self.augment(self.relight(real)), self.augment(fake)  # lit alike: light tells nothing
         with self.autocast():
             on_real, on_fake = self.discriminator(shown, emotion), self.discriminator(fake, asked)
         assert on_real.emotion is not None
@@ -170,7 +171,7 @@ class Translation(Players):
         parts["d_class"] = losses.soft_cross_entropy(on_real.emotion, emotion)
         loss = parts["d_loss"] + recipe.class_weight * parts["d_class"]
         if recipe.slope_weight:
-            share = torch.rand(len(real), 1, 1, 1, generator=self.rng).to(self.device)
+            share = self.rand(len(real), 1, 1, 1)
             between = torch.lerp(fake, shown, share).requires_grad_(True)
             parts["d_slope"] = losses.slope_penalty(self.discriminator(between, emotion).realness, between)
             loss = loss + recipe.slope_weight * parts["d_slope"]
@@ -195,7 +196,7 @@ class Translation(Players):
             back, _ = self.translate(fake, asked, source, whole)
             on_real = None
             if recipe.loss == "relativistic":
-                on_real = self.discriminator(self.augment(real), emotion)
+                on_real = self.discriminator(self.augment(self.relight(real)), emotion)
         parts = {"g_loss": self.fool(on_fake, on_real), "g_cycle": F.l1_loss(back, lit)}
         assert on_fake.emotion is not None
         parts["g_class"] = losses.soft_cross_entropy(on_fake.emotion, asked)
@@ -254,9 +255,18 @@ class Translation(Players):
 
     def as_drawn(self, pairs: Pairs, count: int) -> Tensor:
         """Distance from drawn people to the same people as they were drawn again, by how far both are trusted."""
-        pair = pairs.draw(count, self.recipe.partial, self.rng, self.read)
+        pair = pairs.draw(count, self.recipe.partial, self.rng, self.read, self.share)
         fake, _ = self.translate(pair.before, pair.source, pair.target, pair.intensity)
-        return (pair.trust * (fake - pair.after).abs().mean(dim=(1, 2, 3))).mean()
+        apart = (fake - pair.after).abs().mean(dim=(1, 2, 3))
+        return (pair.trust * apart).mean()
+
+    def lesson_gradients(self, count: int) -> dict[str, Tensor]:
+        """On drawn pairs alone; returns the parts of the loss."""
+        assert self.pairs is not None  # the recipe refuses a lesson without
+        with self.autocast():
+            loss = self.as_drawn(self.pairs, count)
+        (self.recipe.paired * loss).backward()
+        return {"g_paired": loss}
 
     @staticmethod
     def unchanged(same: Tensor, images: Tensor, source: Tensor, emotion: Tensor) -> Tensor:
@@ -272,8 +282,8 @@ class Translation(Players):
                 group["lr"] = self.recipe.learning_rate * max(factor, 0.0)
 
 
-def examples(config: TrainConfig, faces: data.Faces) -> tuple[Tensor, Tensor]:
-    """Faces of the grids, uint8 [N, C, H, W], and what they show, [N, 7]: drawn ones, else test faces.
+def examples(config: TrainConfig, faces: data.Faces, truncation: float) -> tuple[Tensor, Tensor]:
+    """Faces of the grids, uint8 [N, C, H, W], and what they show, [N, 7]: drawn ones, plain, else test faces.
 
     Raises:
         FileNotFoundError, ValueError: no generator there, or of another size.
@@ -290,7 +300,8 @@ def examples(config: TrainConfig, faces: data.Faces) -> tuple[Tensor, Tensor]:
         )
     rows = torch.eye(len(EMOTIONS))[[6, 3, 4, 0, 5, 6]]
     with torch.inference_mode():
-        drawn = network(draw_noise(list(range(len(rows))), own.noise_dim), rows)
+        noise = draw_noise(list(range(len(rows))), own.noise_dim)
+        drawn = Drawer(network, own.noise_dim, torch.device("cpu")).faces(noise, rows, truncation)
     return to_pixels(drawn).clone(), rows
 
 
@@ -307,13 +318,14 @@ def paint(game: Translation, faces: Tensor, rows: Tensor) -> Image.Image:
 
 
 def prepare(
-    config: TrainConfig, device: torch.device, rank: int
+    config: TrainConfig, accelerator: Accelerator
 ) -> tuple[Translation, data.Batches, tuple[Tensor, Tensor], dict[str, Any]]:
-    """The networks, the batches, the faces of the grids, and what makes the run itself.
+    """The networks, the batches, those of all processes, the faces of the grids, and what makes the run itself.
 
     Raises:
         ValueError, FileNotFoundError: data, helpers or settings that do not fit, in a sentence.
     """
+    device = accelerator.device
     faces = data.load(config.data, size=config.size, channels=config.channels)
     faces = faces.subset(torch.isin(faces.labels, torch.tensor(config.known())))
     training = faces.split("Training")
@@ -341,33 +353,27 @@ def prepare(
     game = Translation(config.preset, network, recipe, config.seed, device, teacher, embedder, pairs)
     if config.precision != "auto":
         game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
-    game.rng.manual_seed(config.seed + rank)
+    game.share = share_of(accelerator, recipe.batch)
     rows = data.conditions(training, recipe.conditions)
-    batches = data.Batches(
-        training.to(device), rows, recipe.batch, config.seed + rank, recipe.power, recipe.flip
-    )
+    batches = data.Batches(training.to(device), rows, recipe.batch, config.seed, recipe.power, recipe.flip)
     own = identity("stargan", config.preset, network, recipe, faces.fingerprint)
-    return game, batches, examples(config, faces), own
+    return game, batches, examples(config, faces, recipe.typical), own
 
 
 def train(config: TrainConfig, accelerator: Accelerator) -> str:
     """Runs until images, minutes or a signal say stop, and says which; see Recorder for what it writes."""
-    rank, processes = accelerator.process_index, accelerator.num_processes
-    game, batches, shown, own = prepare(config, accelerator.device, rank)
-    recipe, per_step, last = game.recipe, game.recipe.batch * processes, {}
+    game, batches, shown, own = prepare(config, accelerator)
+    recipe, share, last = game.recipe, game.share, {}
     if config.resume:
         path = config.folder / run.STATE
         tensors, facts = run.load_state(path)
         last = recipe_changes(path, facts, own)
         batches.load_state(tensors.pop("rng.batches"))
         game.restore(tensors)
-        if rank:  # the state holds the random numbers of the first process
-            game.rng.manual_seed(config.seed + rank + last["seen"])
-            batches.load_state(torch.Generator().manual_seed(config.seed + rank + last["seen"]).get_state())
     session = Session(
         config,
         own,
-        told(game.device, processes, game.dtype, config.seed),
+        told(game.device, share.of, game.dtype, config.seed),
         last,
         accelerator,
         paint=lambda _: paint(game, *shown),
@@ -375,11 +381,17 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
         state=lambda: game.state() | {"rng.batches": batches.state()},
         public=bool(config.examples),
     )
-    with session:
+    with session, share.together():
         while session.going():
-            real, emotion = next(batches)
+            if session.seen < recipe.lesson:
+                session.add(game.lesson_gradients(recipe.batch // share.of))
+                game.update("generator", accelerator)
+                game.update_average(recipe.batch, session.seen + recipe.batch)
+                session.advance(recipe.batch)
+                continue
+            real, emotion = map(share.rows, next(batches))
             real = real.contiguous(memory_format=torch.channels_last)
-            source, target = game.read(real, emotion), batches.draw_emotion(recipe.batch)
+            source, target = game.read(real, emotion), share.rows(batches.draw_emotion(recipe.batch))
             game.slow(session.seen / config.images)
             penalise = recipe.gamma > 0 and session.step % recipe.penalty_every == 0
             session.add(game.discriminator_gradients(real, emotion, source, target, penalise=penalise))
@@ -387,8 +399,8 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
             if (session.step + 1) % recipe.critics == 0:
                 session.add(game.generator_gradients(real, emotion, source, target))
                 game.update("generator", accelerator)
-                game.update_average(per_step * recipe.critics, session.seen + per_step)
-            session.advance(per_step)
+                game.update_average(recipe.batch * recipe.critics, session.seen + recipe.batch)
+            session.advance(recipe.batch)
     session.finish()
     return session.sentence
 

@@ -192,6 +192,8 @@ def tune(config: TuneConfig, accelerator: Accelerator) -> str:
     Raises:
         ValueError, FileNotFoundError: data, settings or a storage that do not fit, in a sentence.
     """
+    if accelerator.num_processes > 1:  # a trial each would wait for the others' gradients
+        raise ValueError("train.tune runs as one process: start it several times on one --storage.")
     folder = Path(config.out)
     folder.mkdir(parents=True, exist_ok=True)
     network_config, _ = config.training("").settings()

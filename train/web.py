@@ -39,6 +39,8 @@ SHA512 = "q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRM
 """Of its package, as npm's registry has it."""
 PARTS = ("ort.wasm.min.mjs", "ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm")
 NPM_SECONDS = 300
+FACTS, EXPORT = "facts.js", "export default "
+"""What the page knows of its networks: the file, and how it begins."""
 README = """---
 title: fergan in the browser
 emoji: 🙂
@@ -82,6 +84,37 @@ def write(folders: Sequence[Path], out: Path) -> str:
     return f"{out}: {len(files)} files, {size:.1f} MB. See it with `python -m http.server --directory {out}`."
 
 
+def read(folder: Path) -> dict[str, bytes]:
+    """The files of a page that `write` has written, by name, but hidden ones.
+
+    Raises:
+        ValueError: no such page, or a file that is missing or not as it was written.
+    """
+    paths = {path.relative_to(folder): path for path in sorted(folder.rglob("*")) if path.is_file()}
+    files = {
+        name.as_posix(): path.read_bytes()
+        for name, path in paths.items()
+        if not any(part.startswith(".") for part in name.parts)
+    }
+    try:
+        facts = json.loads(files[FACTS].decode().removeprefix(EXPORT).rstrip(";\n"))
+        named = [one for one in (*facts["models"], facts["judge"], facts["wasm"]) if one]
+        broken = [
+            name
+            for one in named
+            if (name := one["file"].partition("?")[0]) not in files
+            or _file(files, name)["file"] != one["file"]
+        ]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"{folder} holds no page of train.export --web: {FACTS} is not there or torn."
+        ) from error
+    missing = [name for name in ("index.html", "README.md") if name not in files]
+    if broken or missing:
+        raise ValueError(f"{folder} is not as it was written: {', '.join(broken + missing)}; export it anew.")
+    return files
+
+
 def page(folders: Sequence[Path], runtime: dict[str, bytes]) -> dict[str, bytes]:
     """The folder's files by name.
 
@@ -119,7 +152,7 @@ def page(folders: Sequence[Path], runtime: dict[str, bytes]) -> dict[str, bytes]
     for one in facts["models"]:
         if titles.count(one["title"]) > 1:
             one["title"] += f" ({one['name']})"
-    files["facts.js"] = f"export default {json.dumps(facts, indent=2)};\n".encode()
+    files[FACTS] = f"{EXPORT}{json.dumps(facts, indent=2)};\n".encode()
     files["README.md"] = README.format(
         rows="\n".join(rows), runtime=RUNTIME, version=VERSION, licence=card.LICENCE
     ).encode()
