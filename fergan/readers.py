@@ -107,7 +107,7 @@ def read_csv(path: Path, size: int, channels: int) -> Rows:
 
 
 def read_folders(path: Path, size: int, channels: int) -> Rows:
-    """`<split>/<emotion>/*.jpg`, or `<emotion>/*.png`, which is all Training.
+    """`<split>/<emotion>/*.jpg`, or `<emotion>/*.png`, of which a tenth each are the tests, as FER2013 has it.
 
     Kaggle's `test` mixes both tests and its files say which (`PublicTest_1.jpg`); a file there that
     does not is PrivateTest, in `val` PublicTest. Images are cut to their middle square, turned grey
@@ -138,6 +138,8 @@ def read_folders(path: Path, size: int, channels: int) -> Rows:
     for row, (_, _, file, _, _) in enumerate(found):
         images[row] = _image(file, size, channels)
     labels, splits = [entry[3] for entry in found], [entry[4] for entry in found]
+    if not _is_split(path):
+        splits = _held_out(labels)
     files = [entry[2] for entry in found]
     votes = _folder_votes(path / FERPLUS, files) if (path / FERPLUS).is_file() else None
     return _rows(path, images, labels, splits, votes)
@@ -163,12 +165,26 @@ def _visible(folder: Path, folders: bool = False) -> list[Path]:
     return sorted(f for f in files if f.is_dir() == folders)
 
 
+def _is_split(path: Path) -> bool:
+    """Whether a folder of it is named as a split."""
+    return any(_plain(folder) in SPLIT_FOLDERS for folder in _visible(path, folders=True))
+
+
+def _held_out(labels: list[int]) -> list[int]:
+    """A split for each row: of every ten faces of an emotion, in their order, the last two go to one test each."""
+    counts, splits = dict.fromkeys(labels, 0), []
+    for label in labels:
+        splits.append(max(0, counts[label] % 10 - 7))
+        counts[label] += 1
+    return splits
+
+
 def _split_folders(path: Path) -> list[tuple[Path, str]]:
     """Folders of emotion folders with their split; the path itself as Training where none is a split."""
+    if not _is_split(path):
+        return [(path, "Training")]
     folders = _visible(path, folders=True)
     splits = [SPLIT_FOLDERS.get(_plain(folder), "") for folder in folders]
-    if not any(splits):
-        return [(path, "Training")]
     for folder, split in zip(folders, splits, strict=True):
         if not split:
             raise ValueError(

@@ -117,7 +117,16 @@ def test_files_without_a_usage_go_by_their_split_folder(tmp_path, faces):
     assert sorted(load(tmp_path).splits.tolist()) == [0, 1, 2]
 
 
-def test_folders_of_emotions_alone_are_training(tmp_path, faces):
+def test_folders_of_emotions_alone_lend_a_tenth_to_each_test(tmp_path, faces):
+    for row in range(25):
+        folder = tmp_path / ("happy" if row < 20 else "sad")
+        folder.mkdir(exist_ok=True)
+        Image.fromarray(faces[row % N]).save(folder / f"{row:02d}.png")
+    splits = load(tmp_path).splits.tolist()
+    assert splits == [*[0] * 8, 1, 2, *[0] * 8, 1, 2, *[0] * 5]
+
+
+def test_few_faces_are_training_alone(tmp_path, faces):
     for row in range(3):
         (tmp_path / EMOTIONS[row]).mkdir()
         Image.fromarray(faces[row]).save(tmp_path / EMOTIONS[row] / "a.png")

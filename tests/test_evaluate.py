@@ -14,6 +14,7 @@ from PIL import Image
 from torch import nn
 
 from fergan import checkpoint
+from fergan.emotions import EMOTIONS
 from fergan.metrics import METRICS
 from fergan.models import MODELS
 from tests import factory
@@ -182,6 +183,19 @@ def test_words_without_a_flag_are_folders():
     assert (found.checkpoints, found.n, found.write) == (("a", "b"), 70, False)
 
 
+def test_one_emotion_alone(inside, tmp_path):
+    """A network of one emotion is measured against that emotion's faces."""
+    data = str(factory.write_packed(tmp_path / "faces", factory.draw_faces(350)))
+    folder = str(save(tmp_path / "sad", "dcgan", "fixed", width=4, emotions="sad"))
+    text = evaluate.evaluate(config(folder, data=data, emotion="sad", n=30))
+    found = checkpoint.describe(tmp_path / "sad").metrics
+    assert list(found["emotions"]) == ["sad"]
+    assert (found["n"], found["n_real"]) == (30, 20)
+    assert sum(found["confusion"][EMOTIONS.index("sad")]) == 30
+    assert "--emotion sad" in found["command"]
+    assert "20 test faces (both tests without faces that stand in Training, sad alone)" in text
+
+
 @pytest.mark.parametrize(
     ("folder", "changes", "words"),
     [
@@ -198,6 +212,8 @@ def test_words_without_a_flag_are_folders():
             "weights/acgan is a generator; a judge is a classifier",
         ),
         ("weights/acgan", {"data": "nowhere"}, "nowhere does not exist"),
+        ("weights/acgan", {"emotion": "joy"}, "Unknown emotion 'joy'"),
+        ("weights/acgan", {"emotion": "sad"}, "15 training and 10 test faces that are sad; at least 14"),
     ],
 )
 def test_refusals(inside, folder, changes, words):

@@ -18,7 +18,7 @@ import app
 from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
-from fergan.ui import film
+from fergan.ui import film, sheet
 from tests import factory
 from tests.asking import asking
 from train import history, record
@@ -37,7 +37,7 @@ def frames(folder: Path, columns: int = 7, channels: int = 1) -> None:
 
 def lay(folder: Path, place: Path) -> None:
     """The evolution and the history of a run with those frames."""
-    (folder / record.EVOLUTION).write_bytes(record.evolution(place))
+    (folder / record.EVOLUTION).write_bytes(record.evolution(place, "acgan"))
     (folder / history.HISTORY).write_bytes(history.encoded(history.history(LOG, SEEN)))
 
 
@@ -148,6 +148,27 @@ def test_the_gif_holds_every_page_and_says_what_it_is(engine):
     found = provenance.read(file.content)
     assert (found.model, found.weights) == ("acgan", engine.fingerprint("acgan"))
     assert found.emotion == dict.fromkeys(EMOTIONS, 1)
+    assert found.training == (3, 256)
+
+
+def test_the_reader_prints_what_a_gif_shows(engine, tmp_path, capsys):
+    (tmp_path / "film.gif").write_bytes(film.gif(engine, "acgan", 348).content)
+    assert provenance.main([str(tmp_path / "film.gif")]) == 0
+    said = capsys.readouterr().out
+    assert (
+        "how the model acgan learnt, the same synthetic faces on 3 pages, the last after 256 images" in said
+    )
+    assert json.loads(said.splitlines()[-1])["pages"] == 3
+
+
+def test_pages_without_a_history_are_counted_alone(engine):
+    (engine.folder("acgan") / film.HISTORY).unlink()
+    assert provenance.read(film.gif(engine, "acgan", 348).content).training == (3, 0)
+
+
+def test_a_film_of_a_training_draws_no_face_again(engine):
+    with pytest.raises(ValueError, match="training of the model acgan: watch it in the tab Evolution"):
+        sheet.drawn_by(film.gif(engine, "acgan", 348).content, engine)
 
 
 @pytest.mark.parametrize("width", [347, 1025])

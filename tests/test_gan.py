@@ -14,10 +14,13 @@ from accelerate import Accelerator
 from PIL import Image
 from safetensors.torch import load_file
 
-from fergan import checkpoint
+from fergan import checkpoint, provenance
+from fergan.emotions import EMOTIONS
+from fergan.engine import Engine
 from fergan.models import MODELS
+from fergan.ui import film
 from tests import factory
-from train import collapse, gan, record, run
+from train import bank, collapse, gan, record, run
 from train.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -78,6 +81,7 @@ def test_a_run_leaves_all_its_files(faces, tmp_path, monkeypatch, model, name):
     assert network is not None
     told = json.loads((last / "history.json").read_text())
     assert told["frames"] == [80]
+    assert provenance.read(last / "evolution.webp").training is not None
     with Image.open(last / "evolution.webp") as film:
         assert getattr(film, "n_frames", 1) == len(told["frames"])
     assert [seen for seen, _ in told["curves"]["g_loss"]] == [16, 32, 48, 64, 80]
@@ -246,16 +250,8 @@ def test_what_cannot_run_is_refused_in_a_sentence(faces, tmp_path, flags, words)
     assert "Traceback" not in done.stderr
 
 
-def test_two_processes_share_their_gradients(faces, tmp_path):
-    launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2"]
-    launch += command(faces, tmp_path, "--images", "64")[1:]
-    done = subprocess.run(launch, env=environment(), cwd=ROOT, capture_output=True, text=True, timeout=240)
-    assert done.returncode == 0, done.stderr[-2000:]
-    described = checkpoint.describe(tmp_path / "checkpoints" / "0000000064")
-    assert (described.step, described.training["processes"]) == (4, 2)  # 4 steps of 2 x 8 images
-
-
-def test_a_bank_has_a_network_for_each_emotion(faces, tmp_path):
+def test_a_bank_has_a_network_for_each_emotion(faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(record, "LOG_EVERY", 1)
     settings = config(faces, tmp_path, "dcgan", images=16, keep=16, emotion="")
     sentence = train(settings)
     assert sentence.endswith("bank.")
@@ -271,8 +267,69 @@ def test_a_bank_has_a_network_for_each_emotion(faces, tmp_path):
         with Image.open(tmp_path / "sad" / "frames" / "0000000016.png") as own:
             column = own.crop((0, 0, 48, 298))
         assert joined.crop((4 * 50, 0, 4 * 50 + 48, 298)).tobytes() == column.tobytes()
+    with (tmp_path / "sad" / "log.jsonl").open("a") as log:
+        log.write(json.dumps({"images_seen": 16, "note": "The faces collapse.", "about": "faces"}) + "\n")
     assert train(config(faces, tmp_path, "dcgan", images=24, emotion="", resume=True)).endswith("bank.")
     assert checkpoint.describe(tmp_path / "bank").images_seen == 7 * 24
+    told = json.loads((tmp_path / "bank" / "history.json").read_text())
+    assert told["frames"] == [16, 24]  # of one network, as the pages and the curves
+    assert told["notes"] == [[16, "sad: The faces collapse."]]
+    each = [json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[0]) for name in EMOTIONS]
+    assert [seen for seen, _ in told["curves"]["diversity"]] == [8, 16, 24]
+    mean = sum(line["g_loss"] for line in each) / 7
+    assert told["curves"]["g_loss"][0][1] == pytest.approx(mean, rel=1e-3)
+    shown = film.film(Engine([tmp_path / "bank"], device="cpu"), "bank")
+    assert (len(shown["pages"]), shown["frames"], shown["columns"]) == (2, [16, 24], list(EMOTIONS))
+    assert (tmp_path / "curves.png").is_file()
+    assert "evolution.webp" in (tmp_path / "bank" / "README.md").read_text()
+
+
+def test_networks_that_stopped_apart_share_the_pages_that_all_drew(faces, tmp_path):
+    train(config(faces, tmp_path, "dcgan", images=16, emotion=""))
+    train(config(faces, tmp_path / "happy", "dcgan", images=24, resume=True))
+    bank.join([tmp_path / name for name in EMOTIONS], tmp_path / "bank")
+    assert json.loads((tmp_path / "bank" / "history.json").read_text())["frames"] == [16]
+
+
+VARIANTS = [
+    (transposed, *layers)
+    for transposed in ("true", "false")
+    for layers in (("false", 0), ("true", 0), ("true", 0.25))
+]
+
+
+@pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
+@pytest.mark.parametrize(("transposed", "norm", "dropout"), VARIANTS)
+def test_each_published_variant_trains(faces, tmp_path, monkeypatch, transposed, norm, dropout, optimizer):
+    monkeypatch.setattr(record, "LOG_EVERY", 1)
+    own = f"transposed={transposed} norm={norm} dropout={dropout} optimizer={optimizer}"
+    train(config(faces, tmp_path, "dcgan", "published", images=16, set=f"{DCGAN['published']} {own}"))
+    last = tmp_path / "checkpoints" / "0000000016"
+    described, _ = checkpoint.load(last)
+    asked = {"transposed": transposed == "true", "norm": norm == "true", "dropout": dropout}
+    assert asked.items() <= described.config.items()
+    due = {"optimizer": optimizer, "clip": 1.0, "label_noise": 0.05, "unit_range": True, "collapsed_at": None}
+    assert due.items() <= described.training.items()
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert {"d_loss", "d_margin", "g_loss", "diversity", "twins"} <= lines[0].keys()
+    told = json.loads((last / "history.json").read_text())
+    assert (told["frames"], len(told["curves"]["diversity"])) == ([16], 2)
+
+
+def test_half_the_range_is_no_collapse():
+    """Published generators learn [0, 1]: one that draws as real faces are is as diverse as they."""
+    made, real = game("dcgan", "published"), torch.rand(8, 1, 48, 48)
+    made.draw = lambda emotion: real.flip(0).requires_grad_()
+    found = made.generator_gradients(real, torch.eye(7)[[3] * 8], torch.eye(7)[[3] * 8])
+    assert float(found["diversity"]) == pytest.approx(1, abs=1e-3)
+    assert float(found["twins"]) == 0
+
+
+@pytest.mark.parametrize("name", DCGAN)
+def test_votes_for_other_emotions_ask_nothing_of_a_network_of_one(tmp_path, name):
+    votes = [[10, *[0] * 9]] * 70  # all ten say neutral
+    own = factory.write_packed(tmp_path / "faces", factory.draw_faces(70), votes=votes)
+    assert train(config(own, tmp_path / "run", "dcgan", name, images=16)).startswith("Stopped: 16 images")
 
 
 def test_emotions_are_for_banks(faces, tmp_path):

@@ -33,6 +33,32 @@ def test_what_came_after_the_checkpoint_is_left_out():
     assert found == {"frames": [64, 128], "curves": {"d_loss": [(100, 1.0)]}, "notes": []}
 
 
+def test_runs_are_told_together_at_equal_images_seen(tmp_path):
+    logs = {
+        "happy": [
+            {"images_seen": 100, "d_loss": 1.0, "r1": 4.0},
+            {"images_seen": 200, "d_loss": 3.0},
+            {"images_seen": 200, "note": "The faces collapse.", "about": "faces"},
+            {"images_seen": 300, "d_loss": 9.0},
+        ],
+        "sad": [
+            {"images_seen": 100, "d_loss": 2.0},
+            {"images_seen": 150, "note": "Pushed.", "about": "hub"},
+            {"images_seen": 200, "d_loss": 5.0},
+        ],
+    }
+    for name, log in logs.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "log.jsonl").write_text("".join(json.dumps(line) + "\n" for line in log))
+    log = history.together({name: tmp_path / name for name in logs})
+    assert history.history(log, [64]) == {
+        "frames": [64],
+        "curves": {"d_loss": [(100, 1.5), (200, 4.0)]},  # what one of them alone says is no mean
+        "notes": [(200, "happy: The faces collapse.")],
+    }
+    assert history.together({"happy": tmp_path / "none"}) == []
+
+
 def test_notes_of_older_logs_are_about_the_faces():
     assert history.history([{"images_seen": 5, "note": "x"}], [])["notes"] == [(5, "x")]
 
@@ -92,7 +118,7 @@ def trained(weights, tmp_path):
 
 
 def test_the_command_makes_it_for_older_weights(run, trained, capsys):
-    (trained / "evolution.webp").write_bytes(record.evolution(run / "frames"))
+    (trained / "evolution.webp").write_bytes(record.evolution(run / "frames", "acgan"))
     assert history.main([str(run), str(trained)]) == 0
     assert "3 pages, 2 curves" in capsys.readouterr().out
     told = json.loads((trained / "history.json").read_text())
@@ -103,7 +129,7 @@ def test_the_command_makes_it_for_older_weights(run, trained, capsys):
 
 
 def test_an_evolution_of_another_run_is_refused(run, trained, capsys):
-    (trained / "evolution.webp").write_bytes(record.evolution(run / "frames"))
+    (trained / "evolution.webp").write_bytes(record.evolution(run / "frames", "acgan"))
     (run / "frames" / "0000000064.png").unlink()
     assert history.main([str(run), str(trained)]) == 1
     assert "has 3 pages" in capsys.readouterr().err

@@ -113,7 +113,7 @@ def test_frames_come_at_doubling_intervals():
 
 
 def test_no_frames_no_evolution(tmp_path):
-    assert evolution(tmp_path) == b""
+    assert evolution(tmp_path, "acgan") == b""
 
 
 def test_stopper_says_why(monkeypatch):
@@ -136,7 +136,11 @@ def test_stopper_says_why(monkeypatch):
 
 def test_processes_stop_together():
     others = SimpleNamespace(num_processes=2, device="cpu", reduce=lambda flag: flag + 1)
-    assert run.Stopper(images=100, minutes=0).reason(5, others) == "another process stopped"
+    stopper = run.Stopper(images=100, minutes=0)
+    assert stopper.reason(5, others) == "another process stopped"
+    assert stopper.signal == "a signal to another process"
+    calm = SimpleNamespace(num_processes=2, device="cpu", reduce=lambda flags: flags)
+    assert run.Stopper(images=100, minutes=0).reason(5, calm) is None
 
 
 def test_gradients_are_averaged_in_one_exchange():

@@ -9,11 +9,11 @@ from PIL import Image
 from torch import Tensor
 
 from fergan import checkpoint
-from fergan.card import write_card
-from fergan.checkpoint import Checkpoint, replace_file
+from fergan.checkpoint import Checkpoint
 from fergan.emotions import EMOTIONS
-from fergan.images import GAP, sheet
-from train.record import GRID_SEEDS, evolution
+from fergan.images import GAP, Pixels, sheet
+from train import history
+from train.record import GRID_SEEDS, accompany
 
 
 def last(run: Path) -> Path:
@@ -29,10 +29,14 @@ def last(run: Path) -> Path:
 
 
 def join(runs: Sequence[Path], folder: Path) -> Checkpoint:
-    """Runs of one emotion each, in EMOTIONS' order -> a checkpoint of all, with card and evolution.
+    """Runs of one emotion each, in EMOTIONS' order -> a checkpoint of all, with card, evolution and history.
+
+    The evolution's pages are those that all runs drew, at the images that each had seen by then. The history's
+    curves are means over the runs at equal images seen by each; its notes say whose they are.
 
     Raises:
-        FileNotFoundError, ValueError: a run without a checkpoint, or of another network than the first.
+        FileNotFoundError, ValueError: a run without a checkpoint, or of another network than the first, or a log
+            that is damaged.
     """
     found = [checkpoint.load(last(run)) for run in runs]
     first = found[0][0]
@@ -57,22 +61,25 @@ def join(runs: Sequence[Path], folder: Path) -> Checkpoint:
         },
     )
     checkpoint.save(folder, joined, weights)
-    replace_file(folder / "README.md", write_card(joined).encode())
-    frames = folder.parent / "frames"
-    frames.mkdir(exist_ok=True)
-    for name in sorted(set.intersection(*({p.name for p in (run / "frames").glob("*.png")} for run in runs))):
-        columns(runs, name).save(frames / name)
-    replace_file(folder / checkpoint.EVOLUTION, evolution(frames))
+    place, names = folder.parent, config["emotions"].split(",")
+    (place / "frames").mkdir(exist_ok=True)
+    for seen in pages(runs):
+        columns = np.stack([first_column(run, seen) for run in runs], axis=1)
+        grid = sheet(columns.reshape(-1, *columns.shape[2:]), columns=len(EMOTIONS))
+        grid.save(history.frame(place, seen))
+    log = history.together(dict(zip(names, runs, strict=True)))
+    accompany(folder, joined, place, history.history(log, history.frames(place)))
     return joined
 
 
-def columns(runs: Sequence[Path], name: str) -> Image.Image:
-    """A grid like other models': of each run's grid the first column, its first seeds."""
-    rows: list[list[np.ndarray]] = [[] for _ in GRID_SEEDS]
-    for run in runs:
-        with Image.open(run / "frames" / name) as picture:
-            pixels = np.asarray(picture)
-        side = (pixels.shape[0] + GAP) // len(GRID_SEEDS)  # a tile and its gap
-        for place, row in enumerate(rows):
-            row.append(pixels[place * side : place * side + side - GAP, : side - GAP])
-    return sheet(np.stack([tile for row in rows for tile in row]), columns=len(EMOTIONS))
+def pages(runs: Sequence[Path]) -> list[int]:
+    """The images seen at the grids that all runs drew."""
+    return sorted(set.intersection(*(set(history.frames(run)) for run in runs)))
+
+
+def first_column(run: Path, seen: int) -> Pixels:
+    """The first column of the grid that a run of one emotion drew then, its first seeds: [6, H, W] or [6, H, W, 3]."""
+    with Image.open(history.frame(run, seen)) as picture:
+        pixels = np.asarray(picture)
+    side = (pixels.shape[0] + GAP) // len(GRID_SEEDS)  # a tile and its gap
+    return np.stack([pixels[top : top + side - GAP, : side - GAP] for top in range(0, len(pixels), side)])

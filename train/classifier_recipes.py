@@ -16,6 +16,7 @@ class ClassifierRecipe:
 
     epochs: int = 100
     batch: int = 128
+    """Faces of a step, of all processes together."""
     optimizer: str = "sgd"
     """sgd (Nesterov momentum 0.9) or adamw."""
     learning_rate: float = 0.1

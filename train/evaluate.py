@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from fergan import checkpoint, data, metrics
 from fergan.card import write_card
-from fergan.emotions import EMOTIONS
+from fergan.emotions import EMOTIONS, index
 from fergan.metrics import METRICS
 from fergan.models import preset
 from train import features, measure, plots, run
@@ -44,6 +44,9 @@ class EvaluateConfig:
     inception: str = field(
         default="", metadata={"help": "Inception v3's weights, TorchScript or torchvision's"}
     )
+    emotion: str = field(
+        default="", metadata={"help": "this emotion's faces alone, as for a dcgan of one; empty: all"}
+    )
     n: int = field(default=7178, metadata={"help": "faces that each model draws"})
     cas: int = field(
         default=0, metadata={"help": "epochs of a classifier that learns from drawn faces, 20 say; 0: none"}
@@ -57,6 +60,8 @@ class EvaluateConfig:
             raise ValueError("Name a checkpoint folder, or measure them all with --all.")
         if self.n < FEWEST or self.cas < 0:
             raise ValueError(f"--n is {FEWEST} or more and --cas at least 0; got {self.n}, {self.cas}.")
+        if self.emotion:
+            index(self.emotion)
 
     def command(self, *folders: str) -> str:
         """The command line that measures these folders as this one does."""
@@ -83,12 +88,14 @@ class Evaluation:
             self.inception = str(error)
         size = self.judge.build_config()
         faces = data.load(config.data, size=size.image_size, channels=size.channels)
+        if config.emotion:
+            faces = faces.subset(faces.labels == index(config.emotion))
         tests, training = [faces.split(name) for name in data.SPLITS[1:]], faces.split("Training")
         images, labels = (torch.cat([getattr(t, part) for t in tests]) for part in ("images", "labels"))
         if min(len(labels), len(training)) < FEWEST:
             raise ValueError(
-                f"{config.data} has {len(training)} training and {len(labels)} test faces;"
-                f" at least {FEWEST} of each are due."
+                f"{config.data} has {len(training)} training and {len(labels)} test faces"
+                f"{f' that are {config.emotion}' if config.emotion else ''}; at least {FEWEST} of each are due."
             )
         mixed = measure.shuffled(len(labels))  # so that any first rows are a fair sample
         self.fingerprint = faces.fingerprint
@@ -122,6 +129,11 @@ class Evaluation:
             raise ValueError(f"{folder}: {error}") from error
         return described, network, self.look(images, labels, folder.name)
 
+    @property
+    def heads(self) -> list[str]:
+        """What stands above the columns of a grid: of one emotion it has as many seeds."""
+        return [self.config.emotion] * len(EMOTIONS) if self.config.emotion else list(EMOTIONS)
+
     def cas(self, faces: Faces) -> dict[str, float]:
         """What a classifier learns from these faces, where it is asked for."""
         if not self.config.cas:
@@ -148,7 +160,7 @@ class Evaluation:
         if self.config.write:
             noise_dim = described.build_config().noise_dim
             pictures = {
-                "samples.png": png(plots.samples(grid(network, noise_dim, self.device))),
+                "samples.png": png(plots.framed(grid(network, noise_dim, self.device), self.heads)),
                 "confusion.png": draw_confusion(found["confusion"], "asked for"),
                 "neighbours.png": png(self.neighbours(fake)),
             }
@@ -262,7 +274,7 @@ def evaluate(config: EvaluateConfig) -> str:
     judge = bench.readers["judge"]
     text.append(
         f"{config.n:,} drawn faces (seeds 0 to {config.n - 1}) against {len(bench.test):,} test faces (both tests"
-        f" without faces that stand in Training), data {bench.fingerprint}, judge {judge.name}"
+        f" without faces that stand in Training{f', {config.emotion} alone' if config.emotion else ''}), data {bench.fingerprint}, judge {judge.name}"
         f" {judge.sha256[:12]}: `{config.command(*config.checkpoints, *['--all'] * config.all)}`"
     )
     if "inception" not in bench.readers:

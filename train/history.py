@@ -58,6 +58,28 @@ def history(
     }
 
 
+def together(runs: Mapping[str, Path]) -> list[dict[str, Any]]:
+    """The logs of runs by name, trained alike but each on faces of its own -> one log, in order of images seen.
+
+    Its numbers are means over the runs at equal images seen by each, where all of them logged that number: images
+    of one run, not of all. Its notes are theirs, with the run's name before them.
+
+    Raises:
+        ValueError: as `lines`.
+    """
+    logs = {name: lines(run) for name, run in runs.items()}
+    numbers = [{line["images_seen"]: line for line in log if "note" not in line} for log in logs.values()]
+    joined = []
+    for seen in set.intersection(*map(set, numbers)):
+        each = [log[seen] for log in numbers]
+        names = [name for name in each[0] if all(name in line for line in each)]
+        joined.append({name: sum(line[name] for line in each) / len(each) for name in names})
+        joined[-1]["images_seen"] = seen
+    for name, log in logs.items():
+        joined += [{**line, "note": f"{name}: {line['note']}"} for line in log if "note" in line]
+    return sorted(joined, key=lambda line: line["images_seen"])
+
+
 def thin(points: list[Point], most: int = POINTS) -> list[Point]:
     """At most so many points: each the mean of as many neighbours, the last perhaps of fewer."""
     each = max(1, math.ceil(len(points) / most))
@@ -91,20 +113,37 @@ def draw(told: Mapping[str, Any]) -> bytes:
     return buffer.getvalue()
 
 
+def lines(run: Path) -> list[dict[str, Any]]:
+    """A run's log.jsonl; nothing where it has none.
+
+    Raises:
+        ValueError: lines that are not JSON.
+    """
+    path = run / "log.jsonl"
+    written = path.read_text().splitlines() if path.is_file() else []
+    try:
+        return [json.loads(line) for line in written]
+    except ValueError as error:
+        raise ValueError(f"{path} is damaged: {error}.") from error
+
+
+def frame(run: Path, seen: int) -> Path:
+    """The file of the grid that a run draws at so many images seen."""
+    return run / "frames" / f"{seen:010d}.png"
+
+
+def frames(run: Path) -> list[int]:
+    """The images seen at each grid of a run."""
+    return sorted(int(picture.stem) for picture in (run / "frames").glob("*.png"))
+
+
 def read(run: Path, until: float = math.inf) -> dict[str, Any]:
     """The history of a run's folder, as far as `until` images seen; empty of what it has not logged.
 
     Raises:
-        ValueError: a log whose lines are not JSON.
+        ValueError: as `lines`.
     """
-    path = run / "log.jsonl"
-    lines = path.read_text().splitlines() if path.is_file() else []
-    try:
-        log = [json.loads(line) for line in lines]
-    except ValueError as error:
-        raise ValueError(f"{path} is damaged: {error}.") from error
-    frames = sorted(int(picture.stem) for picture in (run / "frames").glob("*.png"))
-    return history(log, frames, until)
+    return history(lines(run), frames(run), until)
 
 
 def encoded(told: Mapping[str, Any]) -> bytes:

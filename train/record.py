@@ -23,6 +23,7 @@ from fergan.emotions import EMOTIONS, index
 from fergan.images import CAPTION, sheet, to_array
 from fergan.models import draw_noise
 from fergan.models.dcgan import Bank
+from fergan.provenance import Record, xmp
 from train import history, run
 from train.collapse import Watch
 from train.push import Pusher
@@ -56,10 +57,10 @@ def next_frame(seen: int) -> int:
     return power * 3 // 2 if seen < power * 3 // 2 else power * 2
 
 
-def evolution(frames: Path) -> bytes:
-    """A run's grids, PNGs named by images seen, as one animated WebP; empty where there is none."""
-    pages = []
-    for path in sorted(frames.glob("*.png")):
+def evolution(frames: Path, model: str) -> bytes:
+    """A run's grids, PNGs named by images seen, as one animated WebP that says what it is; empty where there is none."""
+    pages, paths = [], sorted(frames.glob("*.png"))
+    for path in paths:
         with Image.open(path) as picture:
             mode = "RGB" if picture.mode == "RGB" else "L"
             page = Image.new(mode, (picture.width, picture.height + CAPTION), "white")
@@ -69,11 +70,39 @@ def evolution(frames: Path) -> bytes:
     if not pages:
         return b""
     buffer = io.BytesIO()
-    durations = [400] * (len(pages) - 1) + [3000]
+    shown = Record(
+        model,
+        dict.fromkeys(EMOTIONS, 1.0),
+        GRID_SEEDS[0],
+        count=len(GRID_SEEDS),
+        training=(len(pages), int(paths[-1].stem)),
+    )
     pages[0].save(
-        buffer, "WEBP", save_all=True, append_images=pages[1:], duration=durations, loop=0, quality=80
+        buffer,
+        "WEBP",
+        save_all=True,
+        append_images=pages[1:],
+        duration=[400] * (len(pages) - 1) + [3000],
+        loop=0,
+        quality=80,
+        xmp=xmp(shown).encode(),
     )
     return buffer.getvalue()
+
+
+def accompany(
+    folder: Path, described: Checkpoint, run: Path, told: dict[str, Any], *, public: bool = True
+) -> None:
+    """Writes what stands beside a checkpoint's weights: card, evolution and history; and curves.png into the run.
+
+    `told` is the run's history. Where its frames are not public, or there is none, it has no evolution.
+    """
+    film = evolution(run / "frames", described.model) if public else b""
+    replace_file(folder / "README.md", write_card(described, (EVOLUTION,) if film else ()).encode())
+    if film:
+        replace_file(folder / EVOLUTION, film)
+    replace_file(run / history.CURVES, history.draw(told))
+    replace_file(folder / HISTORY, history.encoded(told if film else {**told, "frames": []}))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +131,7 @@ class Recorder:
         """The grid of now."""
         buffer = io.BytesIO()
         self.paint(generator).save(buffer, "PNG")
-        replace_file(self.folder / "frames" / f"{seen:010d}.png", buffer.getvalue())
+        replace_file(history.frame(self.folder, seen), buffer.getvalue())
 
     def keep(
         self, generator: nn.Module, step: int, seen: int, minutes: float, collapsed_at: int | None
@@ -125,14 +154,7 @@ class Recorder:
             },
         )
         save_checkpoint(folder, described, generator.state_dict())
-        film = evolution(self.folder / "frames") if self.public else b""
-        shown = (EVOLUTION,) if film else ()
-        replace_file(folder / "README.md", write_card(described, shown).encode())
-        if film:
-            replace_file(folder / EVOLUTION, film)
-        told = history.read(self.folder)
-        replace_file(self.folder / history.CURVES, history.draw(told))
-        replace_file(folder / HISTORY, history.encoded(told if film else {**told, "frames": []}))
+        accompany(folder, described, self.folder, history.read(self.folder), public=self.public)
         return folder
 
 
