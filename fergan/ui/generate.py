@@ -38,7 +38,7 @@ def build(engine: Engine) -> None:
         ValueError: the model that the page opens with cannot be loaded.
         FileNotFoundError: its weights are not there.
     """
-    first = Sheet(models.default(engine.generators), "happy", seed=7)
+    first = Sheet(models.default(engine.generators), "happy", seed=7, truncation=models.VARIETY)
     judge = models.judge(engine)
     facts = {
         "emotions": EMOTIONS,
@@ -48,7 +48,13 @@ def build(engine: Engine) -> None:
         "lastSeed": LAST_SEED,
         "large": LARGE,
         "maxUpload": MAX_UPLOAD,
-        "first": {"model": first.model, "emotion": first.emotion, "seed": first.seed, "count": first.count},
+        "first": {
+            "model": first.model,
+            "emotion": first.emotion,
+            "seed": first.seed,
+            "count": first.count,
+            "variety": round(100 * first.truncation),
+        },
         "faces": [data_uri(face) for face in first.draw(engine)],
     }
     gr.HTML(

@@ -42,7 +42,12 @@ def build(engine: Engine) -> None:
         "kinds": {"gif": "GIF", "webp": "WebP", "mp4": "MP4"},
         "widths": blend.WIDTHS,
         "maxUpload": MAX_UPLOAD,
-        "first": {"model": first, "seed": 7, "emotion": "happy"},
+        "first": {
+            "model": first,
+            "seed": 7,
+            "emotion": "happy",
+            "typical": round(100 * (1 - models.VARIETY)),
+        },
     }
     gr.HTML(
         html_template=static("mix.html"),

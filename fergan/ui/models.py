@@ -27,6 +27,9 @@ PRESETS = {"fixed": "our own recipe", "published": "the student project's system
 FAVOURITES = ("acgan", "stylegan")
 """The model that a page opens with is the first of these that is there, the best measured, else the first of all."""
 
+VARIETY = 0.7
+"""The truncation that a page opens with: most faces are whole there, and people still differ. Measured at 1."""
+
 
 def default(names: list[str]) -> str:
     """The model that the page opens with.

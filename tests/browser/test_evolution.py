@@ -24,7 +24,7 @@ def lay(folder, place, steps, told):
     place.mkdir()
     for seen in steps:
         record.sheet(factory.draw_faces(42, seed=seen), 7).save(place / f"{seen:010d}.png")
-    (folder / film.EVOLUTION).write_bytes(record.evolution(place))
+    (folder / film.EVOLUTION).write_bytes(record.evolution(place, "acgan"))
     if told is not None:
         (folder / film.HISTORY).write_bytes(history.encoded(history.history(told, steps)))
 

@@ -545,3 +545,8 @@ def test_the_tab_in_a_screen_readers_words(mix):
         assert line in snapshot
     happy = page.get_by_role("slider", name="happy")
     assert happy.get_attribute("aria-valuetext") == "100, 100 % of the blend"
+
+
+@pytest.mark.parametrize(("link", "typical"), [("", "30"), ("&seed=40", "0"), ("&seed=40&typical=55", "55")])
+def test_it_opens_with_a_plain_face_and_a_link_with_its_own(visit, link, typical):
+    expect(visit(f"?tab=mix{link}").locator("#mix-typical")).to_have_value(typical)

@@ -8,7 +8,7 @@ const REMEMBERED = 2048; // faces kept in the browser, about 2 kB each
 
 const [stage, sheet, dialog, failed, said] = ['.stage', '.sheet', '.enlarged', '.failed', '.said'].map($);
 const field = Object.fromEntries($$('[data-field]').map((input) => [input.dataset.field, input]));
-const state = {...facts.first, variety: 100, face: null};
+const state = {...facts.first, face: null};
 const faces = new Map();
 
 // --- faces: one seed, one emotion, one model, one variety -> {picture, judged}, kept once drawn and once read ---

@@ -156,7 +156,9 @@ function fromLink() {
     coarse: take('shape', whole(facts.lastSeed)),
     weights: weights.length ? {...none, ...Object.fromEntries(weights.filter(([, value]) => value !== undefined))} : emotion && pure(emotion),
   };
-  Object.assign(state, Object.fromEntries(Object.entries(found).filter(([, value]) => value !== undefined)));
+  const named = Object.entries(found).filter(([, value]) => value !== undefined);
+  if (named.length) state.typical = 0; // a link that names a face, and not how typical, was made of the face itself
+  Object.assign(state, Object.fromEntries(named));
   base = {...state.weights};
   if (wrong.length) notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is shown.`);
   return query;

@@ -14,7 +14,7 @@ const sliders = Object.fromEntries($$('[data-weight]').map((input) => [input.dat
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 const none = Object.fromEntries(facts.emotions.map((name) => [name, 0]));
 const state = {
-  model: facts.first.model, seed: facts.first.seed, weights: {...none, [facts.first.emotion]: 100}, typical: 0, coarse: null,
+  model: facts.first.model, seed: facts.first.seed, weights: {...none, [facts.first.emotion]: 100}, typical: facts.first.typical, coarse: null,
 };
 const faces = new Map(); // one moment of one model -> {picture, judged}, kept once drawn and once read
 
