@@ -122,7 +122,8 @@ class Study:
             if self._thread is not None and (self._thread.is_alive() or self._rules is not None):
                 return
             self._seen, self._error = 0, None
-            self._thread = threading.Thread(target=self._run, name="quiz")
+            # not a daemon, as the thread that asks may be: the program waits for it rather than cut it off
+            self._thread = threading.Thread(target=self._run, name="quiz", daemon=False)
             self._thread.start()
 
     def rules(self) -> dict[str, Rule] | None:

@@ -554,3 +554,25 @@ def test_a_wrong_path_gets_a_sentence_and_2(weights, capsys, flag, sentence):
 def test_the_quiz_brings_no_torchvision():
     code = "import sys, fergan.ui.quiz; assert not any(n.startswith('torchvision') for n in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_program_that_ends_waits_for_a_study_begun_by_a_daemon():
+    """Servers answer in daemon threads; one that is cut off within torch aborts the whole program."""
+    code = """
+import threading, time
+import numpy as np
+from fergan.machines import Known, Study
+
+def chunks():
+    for _ in range(100):
+        time.sleep(0.05)
+        yield Known(np.zeros((1, 8, 8), np.uint8), np.zeros(1, int), np.zeros(1, int))
+
+study = Study({"eye": lambda faces, labels: np.zeros((1, 2), np.float32)}, 100, chunks)
+asking = threading.Thread(target=study.begin, daemon=True)
+asking.start()
+asking.join()
+print([thread.daemon for thread in threading.enumerate() if thread.name == "quiz"])
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.strip()) == (0, "[False]"), done.stderr

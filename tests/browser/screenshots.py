@@ -15,14 +15,22 @@ from tests.browser.conftest import CHROMIUM
 
 SIZES = {"wide": (1440, 900), "middle": (1024, 768), "phone": (360, 740)}
 STATES = {
-    # name: the query that leads there, and what must be on the page before it is worth a picture
-    "sheet": ("", "document.querySelector('.said')?.textContent"),
-    "face": ("?face=9", "document.querySelector('.enlarged[open] .bars .first')"),
-    "many": ("?count=64&emotion=surprise", "document.querySelector('.said')?.textContent"),
-    "mix": ("?tab=mix&happy=0.6&surprise=0.4&seed=9", "document.querySelector('.mix img[src]')"),
-    "stage": ("?view=stage&seed=9", "document.querySelector('.mix img[src]')"),
-    "recognise": ("?tab=recognise", "document.querySelectorAll('.recognise img[src]').length > 3"),
-    "models": ("?tab=models", "document.querySelectorAll('.gallery img[src]').length > 55"),
+    # name: the query that leads there, what to click on, and what must be there before it is worth a picture
+    "sheet": ("", "", "document.querySelector('.said')?.textContent"),
+    "face": ("?face=9", "", "document.querySelector('.enlarged[open] .bars .first')"),
+    "many": ("?count=64&emotion=surprise", "", "document.querySelector('.said')?.textContent"),
+    "mix": ("?tab=mix&happy=0.6&surprise=0.4&seed=9", "", "document.querySelector('.mix img[src]')"),
+    "stage": ("?view=stage&seed=9", "", "document.querySelector('.mix img[src]')"),
+    "translate": (
+        "?tab=translate",
+        ".translate .example img[src]",
+        "document.querySelectorAll('.tr-mood img[src]').length > 6"
+        " && document.querySelector('.tr-heard').textContent",
+    ),
+    "recognise": ("?tab=recognise", "", "document.querySelectorAll('.recognise img[src]').length > 3"),
+    "models": ("?tab=models", "", "document.querySelectorAll('.gallery img[src]').length > 55"),
+    "evolution": ("?tab=evolution", "", "document.querySelector('.evo-film:not(.waiting)')"),
+    "quiz": ("?tab=real-or-fake", "", "document.querySelector('.quiz-face:not(.waiting)')"),
 }
 
 
@@ -33,7 +41,7 @@ def main(out: Path, sources: list[str]) -> None:
     address = app.serve(page, "127.0.0.1")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        for state, (query, ready) in STATES.items():
+        for state, (query, click, ready) in STATES.items():
             for size, (width, height) in SIZES.items():
                 for theme in ("light", "dark"):
                     context = browser.new_context(
@@ -41,6 +49,8 @@ def main(out: Path, sources: list[str]) -> None:
                     )
                     view = context.new_page()
                     view.goto(address + query)
+                    if click:
+                        view.locator(click).first.click()
                     view.wait_for_function(ready)
                     view.wait_for_timeout(700)  # fades end
                     view.screenshot(path=out / f"{state}-{size}-{theme}.png")
