@@ -312,7 +312,7 @@ def test_dark_follows_the_system_and_the_address(visit):
 
 
 @pytest.mark.parametrize(
-    ("link", "variety"), [("", "70"), ("?seed=40", "100"), ("?seed=40&variety=20", "20")]
+    ("link", "variety"), [("", "70"), ("?seed=40", "100"), ("?face=9", "100"), ("?seed=40&variety=20", "20")]
 )
 def test_a_page_opens_with_plain_faces_and_a_link_with_its_own(visit, link, variety):
     expect(visit(link).locator("#generate-variety")).to_have_value(variety)

@@ -192,7 +192,7 @@ function fromLink() {
   take('seed', whole(0, facts.lastSeed));
   take('count', whole(1, facts.most));
   take('variety', whole(0, 100));
-  if (Object.keys(found).length) found.variety ??= 100; // a link that names a face, and no variety, was made at all of it
+  if (Object.keys(found).length || query.has('face')) found.variety ??= 100; // a link that names a face, and no variety, was made at all of it
   Object.assign(state, found);
   take('face', whole(0, facts.lastSeed));
   if ('face' in found && !seeds().includes(found.face)) wrong.push('face');
