@@ -510,3 +510,15 @@ def test_without_a_translator_the_tab_says_how_to_get_one(engine, browser):
         view.close()
     finally:
         page.close(verbose=False)
+
+
+@pytest.mark.parametrize(
+    "order", [("Mix", "Translate"), ("Translate", "Mix"), ("Translate", "Models", "Evolution")]
+)
+def test_a_tab_takes_no_offence_at_the_link_of_another(visit, order):
+    page = visit("?seed=9")
+    for name in order:
+        page.get_by_role("tab", name=name).click()
+        expect(page.get_by_role("tab", name=name)).to_have_attribute("aria-selected", "true")
+        page.wait_for_timeout(700)  # the tab's script runs when it is first shown
+    expect(page.get_by_text("asks for what is not here")).to_have_count(0)

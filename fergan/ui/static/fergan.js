@@ -68,6 +68,12 @@ function writeLink(settings) {
   }
 }
 
+/** Whether the page was opened by a link to this tab: else what stands in the address is of the tab before it. */
+function cameFor(tab) {
+  const [opened] = performance.getEntriesByType('navigation');
+  return new URL(opened?.name ?? location.href).searchParams.get('tab') === tab;
+}
+
 /** A setting that this browser keeps; it may forbid to. */
 const memory = {
   get(name) { try { return localStorage.getItem(`fergan.${name}`); } catch { return null; } },

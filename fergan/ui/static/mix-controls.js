@@ -141,7 +141,7 @@ function fromLink() {
   const take = (name, accept) => {
     if (!query.has(name)) return undefined;
     const value = accept(query.get(name));
-    if (value === undefined) wrong.push(name);
+    if (value === undefined && (name !== 'model' || cameFor('mix'))) wrong.push(name); // of the tab before, a translator
     return value;
   };
   const oneOf = (all) => (text) => all.find((name) => name === text);

@@ -93,7 +93,8 @@ function fromLink() {
   for (const [name, [setting, accept]] of Object.entries(known)) {
     if (!query.has(name)) continue;
     const value = accept(query.get(name));
-    if (value === undefined) wrong.push(name);
+    if (value === undefined && (name !== 'model' || cameFor('translate'))) wrong.push(name);
+    else if (value === undefined) continue; // the model of the tab before, which changes no faces
     else state[setting] = value;
   }
   if (wrong.length) notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is taken.`);
