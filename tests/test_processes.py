@@ -16,9 +16,9 @@ from safetensors.torch import load_file
 
 from fergan import checkpoint
 from fergan.models import draw_noise
-from tests import factory, together
+from tests import together
 from tests.test_generate import files
-from tests.test_stargan_training import helpers  # noqa: F401 (a fixture)
+from tests.test_stargan_training import faces, helpers  # noqa: F401 (fixtures)
 from train import processes, run, tune
 from train.processes import Share
 
@@ -30,14 +30,6 @@ ANSWERS = 1e-2
 
 Adam divides a gradient by its own size, so where it would be 0, as of a bias before a norm, rounding takes a step.
 """
-
-
-@pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    os.environ["FERGAN_CACHE"] = str(folder / "cache")
-    yield factory.write_packed(folder / "packed", factory.draw_faces(70))
-    del os.environ["FERGAN_CACHE"]
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +126,7 @@ def test_two_workers_share_a_study_at_once(two):
         assert json.loads((two / worker / "best.json").read_text())["trials"] >= 6
 
 
-def test_a_search_is_not_launched(faces, tmp_path):
+def test_a_search_is_not_launched(faces, tmp_path):  # noqa: F811
     with pytest.raises(ValueError, match="several times on one --storage"):
         tune.tune(tune.TuneConfig(str(faces), out=str(tmp_path)), SimpleNamespace(num_processes=2))
 

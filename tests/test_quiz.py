@@ -18,7 +18,7 @@ from PIL import Image
 from starlette.testclient import TestClient
 
 import app
-from fergan import data, machines, opponents, quiz, tally
+from fergan import data, opponents, quiz
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
 from fergan.models import MODELS
@@ -316,60 +316,6 @@ def test_no_network_learns_from_faces_that_are_asked_about(both, monkeypatch):
     assert Counter(np.concatenate([part.classes for part in which]).tolist()) == {0: 14, 1: 14}
 
 
-# --- the networks' rule ---
-
-
-def test_a_rule_finds_what_tells_classes_apart_and_nothing_where_nothing_does():
-    rng = np.random.default_rng(0)
-    classes = np.repeat([0, 1, 2], 60)
-    noise = rng.normal(size=(180, 5)).astype(np.float32)
-    told = noise.copy()
-    told[:, 2] += 12 * classes
-    rule = machines.fit(told, classes)
-    assert rule.held_out > 0.98
-    assert rule.guess(told) == classes.tolist()
-    assert machines.fit(noise, classes).held_out == pytest.approx(1 / 3, abs=0.11)  # three deviations
-    assert machines.fit(np.zeros((20, 2), np.float32), np.repeat([0, 1], 10)).held_out <= 0.6
-
-
-@pytest.mark.parametrize(
-    ("features", "classes", "sentence"),
-    [
-        (np.zeros((9, 2), np.float32), np.zeros(9, int), "10 faces or more"),
-        (np.zeros((20, 2), np.float32), np.zeros(19, int), "got [20, 2] features for 19"),
-        (np.full((20, 2), np.nan, np.float32), np.zeros(20, int), "not finite"),
-    ],
-)
-def test_a_rule_needs_features_that_fit(features, classes, sentence):
-    with pytest.raises(ValueError, match=re.escape(sentence)):
-        machines.fit(features, classes)
-
-
-def test_a_study_that_fails_says_so_and_can_begin_again():
-    broken = [True]
-
-    def parts():
-        if broken:
-            raise ValueError("The light went out.")
-        faces = np.zeros((20, 4, 4), np.uint8)
-        yield machines.Known(faces, np.zeros(20, np.int64), np.repeat([0, 1], 10))
-
-    study = machines.Study({"eye": lambda faces, labels: np.zeros((len(faces), 1), np.float32)}, 20, parts)
-    assert study.rules() is None
-    study.begin()
-    study._thread.join()
-    with pytest.raises(ValueError, match="light went out"):
-        study.rules()
-    broken.clear()
-    study.begin()
-    study._thread.join()
-    assert list(study.rules()) == ["eye"]
-    assert study.progress == 1
-    thread = study._thread
-    study.begin()
-    assert study._thread is thread  # once is enough
-
-
 # --- discriminators ---
 
 
@@ -433,94 +379,6 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path):
         opponents.load(tmp_path, torch.device("cpu"))
 
 
-# --- what is counted ---
-
-
-@pytest.mark.parametrize(
-    ("errors", "n", "low", "high"),
-    [
-        (0, 10, 0, 0.277533),
-        (1, 10, 0.017876, 0.404150),
-        (5, 10, 0.236593, 0.763407),
-        (10, 10, 0.722467, 1),
-        (15, 148, 0.062375, 0.160577),  # Newcombe 1998, table I: 0.0624 to 0.1605
-        (81, 263, 0.255290, 0.366210),  # and 0.2553 to 0.3662
-    ],
-)
-def test_wilsons_interval_against_published_values(errors, n, low, high):
-    assert tally.wilson(errors, n) == pytest.approx((low, high), abs=2e-4)
-
-
-def test_wilsons_ends_are_where_the_score_test_turns():
-    for end in tally.wilson(7, 31):
-        assert abs(7 / 31 - end) == pytest.approx(1.959964 * (end * (1 - end) / 31) ** 0.5, rel=1e-6)
-
-
-@pytest.mark.parametrize(("errors", "n"), [(0, 0), (-1, 5), (6, 5)])
-def test_wilson_refuses_what_is_no_rate(errors, n):
-    with pytest.raises(ValueError, match="some errors of one trial"):
-        tally.wilson(errors, n)
-
-
-def session(name, *answers, mode="real"):
-    """Answers as (said, truth, model, emotion, judge)."""
-    return {
-        "session": name,
-        "mode": mode,
-        "rounds": [
-            {
-                "said": said, "truth": truth, "model": model, "emotion": emotion,
-                "machines": {"judge": judge} if judge else {},
-            }
-            for said, truth, model, emotion, judge in answers
-        ],
-    }  # fmt: skip
-
-
-def test_answers_are_counted_by_truth_model_and_emotion():
-    played = [
-        session("a", ("real", "real", None, "happy", "real"), ("real", "fake", "acgan", "sad", "fake")),
-        session("b", ("fake", "real", None, "sad", "fake"), ("fake", "fake", "cgan", "sad", None)),
-        session("c", ("acgan", "cgan", "cgan", "sad", None), mode="which"),
-    ]
-    found = tally.summary([*played, played[0]])  # a file that was added twice counts once
-    assert found["real"]["sessions"] == 2
-    assert found["real"]["machines"] == ["judge"]
-    rows = {(row["kind"], row["name"]): row for row in found["real"]["rows"]}
-    assert list(rows) == [
-        ("all", ""), ("truth", "real"), ("truth", "fake"), ("model", "acgan"), ("model", "cgan"),
-        ("emotion", "happy"), ("emotion", "sad"),
-    ]  # fmt: skip
-    low, high = tally.wilson(2, 4)
-    everybody = rows["all", ""]
-    assert everybody["people"] == {"n": 4, "errors": 2, "rate": 0.5, "low": low, "high": high}
-    assert (everybody["machines"]["judge"]["errors"], everybody["machines"]["judge"]["n"]) == (1, 3)
-    assert rows["truth", "fake"]["people"]["errors"] == 1
-    assert rows["model", "cgan"]["machines"]["judge"] is None
-    assert rows["emotion", "sad"]["people"]["errors"] == 2
-    assert [row["kind"] for row in found["which"]["rows"]] == ["all", "model", "emotion"]
-    assert tally.summary([]) == {}
-
-
-@pytest.mark.parametrize(
-    ("wrong", "sentence"),
-    [
-        ({"mode": "nope"}, "no result of this quiz"),
-        ({"rounds": []}, "1 to 200 rounds"),
-        ({"rounds": [{}] * 201}, "1 to 200 rounds"),
-        ({"rounds": [{"emotion": "joy"}]}, "has an emotion"),
-        ({"rounds": [{"emotion": "sad", "said": "real"}]}, "names its truth; got None"),
-        ({"rounds": [{"emotion": "sad", "said": "x" * 201, "truth": "real"}]}, "names its said"),
-        ({"rounds": [{"emotion": "sad", "said": "a", "truth": "a", "machines": [1]}]}, "by their names"),
-        ({"session": 3}, "names its session; got 3"),
-    ],
-)
-def test_files_of_strangers_are_checked(wrong, sentence):
-    fields = session("a", ("real", "real", None, "happy", "real")) | wrong
-    with pytest.raises(ValueError, match=sentence):
-        tally.summary([fields])
-
-
 # --- the flags ---
 
 
@@ -554,25 +412,3 @@ def test_a_wrong_path_gets_a_sentence_and_2(weights, capsys, flag, sentence):
 def test_the_quiz_brings_no_torchvision():
     code = "import sys, fergan.ui.quiz; assert not any(n.startswith('torchvision') for n in sys.modules)"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
-def test_a_program_that_ends_waits_for_a_study_begun_by_a_daemon():
-    """Servers answer in daemon threads; one that is cut off within torch aborts the whole program."""
-    code = """
-import threading, time
-import numpy as np
-from fergan.machines import Known, Study
-
-def chunks():
-    for _ in range(100):
-        time.sleep(0.05)
-        yield Known(np.zeros((1, 8, 8), np.uint8), np.zeros(1, int), np.zeros(1, int))
-
-study = Study({"eye": lambda faces, labels: np.zeros((1, 2), np.float32)}, 100, chunks)
-asking = threading.Thread(target=study.begin, daemon=True)
-asking.start()
-asking.join()
-print([thread.daemon for thread in threading.enumerate() if thread.name == "quiz"])
-"""
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
-    assert (done.returncode, done.stdout.strip()) == (0, "[False]"), done.stderr

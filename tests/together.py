@@ -46,9 +46,17 @@ def draw(state, helpers, out):
     return generate.generate(generate.GenerateConfig((str(helpers / "acgan"),), **order), state)
 
 
-def search(worker, faces, out):
-    """One of the workers on a study; each is a process alone."""
+def search(worker, faces, out, meet):
+    """One of the workers on a study; each is a process alone. They meet in their first trial, or one may do all."""
     tune.draw_plots = lambda study, folder: []
+    attempt, waits = tune.attempt, [meet]
+
+    def attempt_together(*trial):
+        while waits:
+            waits.pop()()
+        return attempt(*trial)
+
+    tune.attempt = attempt_together
     flags = {"trials": 6, "epochs": 1, "cpu": True, "precision": "fp32", "set": "batch=16 width=4"}
     storage = f"sqlite:///{out / 'study.db'}"
     asked = tune.TuneConfig(str(faces), "teacher", out=str(out / worker), storage=storage, **flags)
@@ -62,7 +70,7 @@ def main():
         train(name, accelerator, faces, helpers, out)
     draw(PartialState(), helpers, out)
     accelerator.wait_for_everyone()
-    search(f"worker-{accelerator.process_index}", faces, out)
+    search(f"worker-{accelerator.process_index}", faces, out, accelerator.wait_for_everyone)
     accelerator.wait_for_everyone()
     accelerator.end_training()
 

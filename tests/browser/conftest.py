@@ -60,3 +60,21 @@ def visit(browser, address):
         context.close()
     assert hosts - {""} == {urllib.parse.urlsplit(address).netloc}
     assert faults == []
+
+
+@pytest.fixture
+def opened_late(visit):
+    """Opens a tab by a click, and holds it to asking for its first thing then, once, and not before."""
+
+    def opened_late(tab, verb, ready):
+        page = visit()
+        asked = []
+        page.on("request", lambda request: asked.append(request.post_data or ""))
+        page.wait_for_timeout(300)
+        assert not [body for body in asked if f'"{verb}"' in body]
+        page.get_by_role("tab", name=tab).click()
+        ready(page)
+        assert len([body for body in asked if f'"{verb}"' in body]) == 1
+        return page
+
+    return opened_late

@@ -85,15 +85,8 @@ def value(page, chart, curve):
     return page.get_by_role("region", name=chart).locator("li", has_text=curve).locator("b")
 
 
-def test_nothing_is_read_before_the_tab_is_opened(visit):
-    page = visit()
-    asked = []
-    page.on("request", lambda request: asked.append(request.post_data or ""))
-    page.wait_for_timeout(300)
-    assert not [body for body in asked if '"watch"' in body]
-    page.get_by_role("tab", name="Evolution").click()
-    expect(seen(page)).to_have_text("800 images seen")
-    assert len([body for body in asked if '"watch"' in body]) == 1
+def test_nothing_is_read_before_the_tab_is_opened(opened_late):
+    opened_late("Evolution", "watch", lambda page: expect(seen(page)).to_have_text("800 images seen"))
 
 
 def test_scrubbing_shows_each_step_and_asks_nothing(watch):

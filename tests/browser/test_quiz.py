@@ -80,15 +80,8 @@ def right(page):
     return int(re.search(r"about (\d+) of 10", page.locator("#quiz-result-title").text_content())[1])
 
 
-def test_nothing_is_dealt_before_the_tab_is_opened(visit):
-    page = visit()
-    asked = []
-    page.on("request", lambda request: asked.append(request.post_data or ""))
-    page.wait_for_timeout(300)
-    assert not [body for body in asked if '"deal"' in body]
-    page.get_by_role("tab", name="Real or fake?").click()
-    expect(face(page)).to_be_visible()
-    assert len([body for body in asked if '"deal"' in body]) == 1
+def test_nothing_is_dealt_before_the_tab_is_opened(opened_late):
+    page = opened_late("Real or fake?", "deal", lambda page: expect(face(page)).to_be_visible())
     expect(page).to_have_url(re.compile(r"tab=real-or-fake&mode=real$"))
 
 

@@ -115,7 +115,7 @@ function fromLink() {
   if (state.right === state.left) state.right = '';
   if (/^\d+$/.test(query.get('seen') ?? '')) state.seen = Number(query.get('seen'));
   else if (query.has('seen')) wrong.push('seen');
-  if (wrong.length) notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is shown.`);
+  tellWrong(wrong, 'evolution');
 }
 
 if (facts.models.length) {

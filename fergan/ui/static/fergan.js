@@ -68,10 +68,10 @@ function writeLink(settings) {
   }
 }
 
-/** Whether the page was opened by a link to this tab: else what stands in the address is of the tab before it. */
-function cameFor(tab) {
-  const [opened] = performance.getEntriesByType('navigation');
-  return new URL(opened?.name ?? location.href).searchParams.get('tab') === tab;
+/** Says what of a link is not here; a tab that another one's link led to says nothing: those settings are not its own. */
+function tellWrong(wrong, tab) {
+  if (!wrong.length || window.ferganLink !== tab) return;
+  notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is shown.`);
 }
 
 /** A setting that this browser keeps; it may forbid to. */

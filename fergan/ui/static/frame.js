@@ -8,6 +8,7 @@ if (link.searchParams.get('view') === 'stage') {
   document.documentElement.classList.add('on-stage');
 }
 const wanted = link.searchParams.get('tab');
+window.ferganLink = wanted; // the tab that the link was made by: it says what is wrong in it
 
 function enter({target}) {
   if (!target.id.endsWith('-button')) return;

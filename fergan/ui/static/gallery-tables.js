@@ -197,7 +197,7 @@ function fromLink() {
   const seed = query.get('seed');
   if (/^\d+$/.test(seed ?? '') && Number(seed) <= facts.lastSeed) state.seed = Number(seed);
   else if (seed !== null) wrong.push('seed');
-  if (wrong.length) notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is shown.`);
+  tellWrong(wrong, 'models');
 }
 
 for (const side of SIDES) field[side].replaceChildren(...facts.cards.map(({name, title}) => new Option(title, name)));

@@ -196,7 +196,7 @@ function fromLink() {
   Object.assign(state, found);
   take('face', whole(0, facts.lastSeed));
   if ('face' in found && !seeds().includes(found.face)) wrong.push('face');
-  if (wrong.length) notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is shown.`);
+  tellWrong(wrong, window.ferganLink); // it has read the link, so that is its own, or no tab's
   return wrong.includes('face') ? null : found.face ?? null;
 }
 

@@ -141,7 +141,7 @@ function fromLink() {
   const take = (name, accept) => {
     if (!query.has(name)) return undefined;
     const value = accept(query.get(name));
-    if (value === undefined && (name !== 'model' || cameFor('mix'))) wrong.push(name); // of the tab before, a translator
+    if (value === undefined) wrong.push(name);
     return value;
   };
   const oneOf = (all) => (text) => all.find((name) => name === text);
@@ -160,7 +160,7 @@ function fromLink() {
   if (named.length) state.typical = 0; // a link that names a face, and not how typical, was made of the face itself
   Object.assign(state, Object.fromEntries(named));
   base = {...state.weights};
-  if (wrong.length) notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is shown.`);
+  tellWrong(wrong, 'mix');
   return query;
 }
 

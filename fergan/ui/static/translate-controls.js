@@ -93,11 +93,10 @@ function fromLink() {
   for (const [name, [setting, accept]] of Object.entries(known)) {
     if (!query.has(name)) continue;
     const value = accept(query.get(name));
-    if (value === undefined && (name !== 'model' || cameFor('translate'))) wrong.push(name);
-    else if (value === undefined) continue; // the model of the tab before, which changes no faces
+    if (value === undefined) wrong.push(name);
     else state[setting] = value;
   }
-  if (wrong.length) notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is taken.`);
+  tellWrong(wrong, 'translate');
 }
 
 // --- the tab as it opens ---
