@@ -57,6 +57,19 @@ def gradient_penalty(logits: Tensor, images: Tensor) -> Tensor:
     return gradient.float().square().sum(dim=(1, 2, 3)).mean()
 
 
+def unlikeness(maps: list[Tensor], others: list[Tensor]) -> Tensor:
+    """Maps [B, K, H, W] of two batches, layer by layer -> [B], from 0, for equal ones, to 4 for each layer.
+
+    Perceptual distance (Zhang et al. 2018, eq. 1, all channels weighing the same): a point's channels as a row of
+    length 1, squared distance, the mean over the points, the sum over the layers.
+    """
+    distances = [
+        (F.normalize(one.float(), dim=1) - F.normalize(other.float(), dim=1)).square().sum(1).mean((1, 2))
+        for one, other in zip(maps, others, strict=True)
+    ]
+    return torch.stack(distances).sum(0)
+
+
 def soft_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:
     """Cross-entropy of logits [B, 7] with rows of probabilities [B, 7] -> scalar.
 

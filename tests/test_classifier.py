@@ -98,6 +98,15 @@ def test_parameter_counts_of_the_student_project():
     assert sum(p.numel() for p in MODELS["classifier"]["judge"].network(small("judge")).parameters()) < 5e4
 
 
+def test_the_maps_of_a_teacher_are_those_on_its_way():
+    made, images = network("teacher", image_size=64).eval(), torch.rand(2, 1, 64, 64)
+    second, third = made.maps(images)
+    assert (second.shape, third.shape) == ((2, 8, 32, 32), (2, 16, 16, 16))
+    rest = made.stages[[type(layer) for layer in made.stages].index(torch.nn.AvgPool2d) + 1 :]
+    assert torch.equal(rest[6:13](second), third)  # a pooling and a stage later
+    assert torch.equal(rest[13:](third).mean(dim=(2, 3)), made.features(images))
+
+
 def test_four_emotions_answer_seven_logits():
     made = network("m3", emotions="surprise,happy,neutral,sad").eval()
     logits = made(torch.rand(2, 1, 48, 48))

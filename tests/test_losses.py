@@ -63,6 +63,15 @@ def test_unevenness_of_a_ramp():
     assert float(losses.unevenness(torch.ones(1, 2, 4, 4))) == 0
 
 
+def test_unlikeness_in_closed_form():
+    one, two = (torch.eye(2)[row].view(1, 2, 1, 1).expand(3, 2, 4, 4) for row in (0, 1))
+    half = torch.where(torch.arange(4) < 2, one, two)
+    due = torch.tensor([2.0 + 1.0] * 3)  # at right angles everywhere; over half of the points
+    assert torch.allclose(losses.unlikeness([one, one], [two, half]), due)
+    assert torch.allclose(losses.unlikeness([one], [-5 * one]), torch.full((3,), 4.0))
+    assert not losses.unlikeness([one, two], [7 * one, two]).any()  # length says nothing
+
+
 def test_contrastive_in_closed_form():
     rows, t = torch.eye(3), 0.5  # each finds its other at cosine 1, and four others at 0
     due = math.log(math.exp(1 / t) + 4) - 1 / t

@@ -13,7 +13,7 @@ from accelerate import Accelerator
 from PIL import Image
 from safetensors.torch import load_file
 
-from fergan import checkpoint
+from fergan import checkpoint, losses
 from fergan.checkpoint import Checkpoint
 from fergan.models import MODELS
 from tests import factory
@@ -167,6 +167,19 @@ def test_pairs_teach_what_was_drawn(game):
 
     made.generator.to_mask.bias.data.fill_(-60)  # nothing is covered, and a grey field stays grey when bent
     assert made.as_drawn(Drawn(), 2).item() == pytest.approx(0.25, abs=1e-4)  # the second is not trusted
+    made.recipe = TranslatorRecipe(alike=0.5)
+    with torch.no_grad():
+        apart = losses.unlikeness(made.teacher.maps(before), made.teacher.maps(after))[0].item() / 2
+    assert apart > 0.01
+    assert made.as_drawn(Drawn(), 2).item() == pytest.approx(0.25 + 0.5 * apart, abs=1e-3)
+
+
+def test_faces_are_compared_by_a_network_that_has_maps(config, tmp_path):
+    found = MODELS["classifier"]["m3"]
+    described = Checkpoint("classifier", "m3", dataclasses.asdict(found.config()))
+    checkpoint.save(tmp_path / "m3", described, found.network(found.config()).state_dict())
+    with pytest.raises(ValueError, match="has no maps to compare faces by: name a teacher, or --set alike=0"):
+        train(config(teacher=str(tmp_path / "m3"), changes="alike=1"))
 
 
 def test_part_of_the_way_asks_for_a_blend(game):

@@ -128,6 +128,9 @@ class TranslatorRecipe:
     """Features of a network that knows faces and no emotion; 0 does without it."""
     paired: float = 25.0
     """Distance from what a generator draws of the same person (see train.pairs); 0 does without it."""
+    alike: float = 0.0
+    """How much the teacher's maps of the two count in that distance, beside their pixels: a mouth that is open by
+    half is no mouth's mean."""
     typical: float = 0.5
     """Truncation of those pairs, and of the grids' faces: plain ones, drawn without faults."""
     lesson: int = 50_000

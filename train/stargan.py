@@ -19,6 +19,7 @@ from fergan import checkpoint, data, losses
 from fergan.emotions import EMOTIONS, index, one_hot
 from fergan.images import sheet, to_array, to_model, to_pixels
 from fergan.models import draw_noise, preset, stargan
+from fergan.models.classifier import Teacher
 from fergan.models.layers import Verdict
 from fergan.moments import Drawer
 from train import run
@@ -258,6 +259,11 @@ class Translation(Players):
         pair = pairs.draw(count, self.recipe.partial, self.rng, self.read, self.share)
         fake, _ = self.translate(pair.before, pair.source, pair.target, pair.intensity)
         apart = (fake - pair.after).abs().mean(dim=(1, 2, 3))
+        if self.recipe.alike:
+            assert isinstance(self.teacher, Teacher)  # see prepare
+            with torch.no_grad():
+                due = self.teacher.maps(pair.after)
+            apart = apart + self.recipe.alike * losses.unlikeness(self.teacher.maps(fake), due)
         return (pair.trust * apart).mean()
 
     def lesson_gradients(self, count: int) -> dict[str, Tensor]:
@@ -341,9 +347,13 @@ def prepare(
         recipe = replaced(recipe, conditions="onehot")  # votes know all seven
     teacher = (
         helper(config.teacher, "classifier", network, device, "teacher_weight")
-        if recipe.teacher_weight
+        if recipe.teacher_weight or recipe.alike
         else None
     )
+    if recipe.alike and not isinstance(teacher, Teacher):
+        raise ValueError(
+            f"{config.teacher} has no maps to compare faces by: name a teacher, or --set alike=0."
+        )
     embedder = helper(config.embedder, "embedder", network, device, "identity") if recipe.identity else None
     pairs = None
     if recipe.paired:

@@ -173,6 +173,17 @@ class Teacher(Classifier):
         """The means of the last stage's maps, float32 [B, 8 * width]."""
         return self.dropout(self.stages(images).float().mean(dim=(2, 3)))
 
+    def maps(self, images: Tensor) -> list[Tensor]:
+        """The second and the third stage's maps, [B, 2 * width, H / 2, W / 2] and [B, 4 * width, H / 4, W / 4]."""
+        found, x = [], images
+        for layer in self.stages:
+            if isinstance(layer, nn.AvgPool2d):  # a stage is over
+                found.append(x)
+                if len(found) == 3:
+                    break
+            x = layer(x)
+        return found[1:]
+
 
 def _relu_init(network: nn.Module) -> None:
     """He et al. 2015, by the fan out, as ResNet's authors do."""

@@ -47,6 +47,7 @@ def build(engine: Engine) -> None:
         "most": MOST,
         "lastSeed": LAST_SEED,
         "large": LARGE,
+        "translates": bool(engine.translators),
         "maxUpload": MAX_UPLOAD,
         "first": {
             "model": first.model,

@@ -35,6 +35,7 @@ def build(engine: Engine) -> None:
         "judge": models.judge_line(engine, judge) if judge else None,
         "lastSeed": LAST_SEED,
         "large": LARGE,
+        "translates": bool(engine.translators),
         "most": blend.MOST,
         "rate": blend.RATE,
         "shortest": blend.SHORTEST,

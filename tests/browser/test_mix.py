@@ -12,6 +12,7 @@ import app
 from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
+from fergan.ui import models
 from fergan.ui.blend import PLACES
 from tests.browser.test_page import drop
 from tests.test_mix import styled, styled_weights  # noqa: F401 - fixtures
@@ -71,7 +72,7 @@ def test_a_face_is_drawn_when_the_tab_is_opened_and_not_before(visit, styled):  
     assert page.locator(".mix").count() == 0
     page.get_by_role("tab", name="Mix").click()
     expect(said(page)).to_have_text("happy, seed 7, by AC-GAN.")  # as Generate had it
-    assert np.array_equal(face(page), drawn(styled, model="acgan", happy=1))
+    assert np.array_equal(face(page), drawn(styled, model="acgan", truncation=models.VARIETY, happy=1))
 
 
 def test_sliders_blend_and_say_their_shares(mix, styled):  # noqa: F811

@@ -10,9 +10,11 @@ import pytest
 from PIL import Image
 
 import app
-from fergan import provenance
+from fergan import images, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Face
+from fergan.ui import models
+from fergan.ui.sheet import LARGE
 from tests.browser.test_recognise import transfer
 from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
 from tests.test_translate import translating, translating_weights  # noqa: F401 - fixtures
@@ -111,6 +113,29 @@ def test_a_photo_is_changed_without_a_click(done, people, translating):  # noqa:
     assert moved > 1
     assert np.abs(shown(page) - np.asarray(changed)).mean() < moved / 3  # but for the JPEG on its way
     assert np.array_equal(shown(page, "before"), np.asarray(people.convert("RGB")))
+
+
+def enlarged(engine, seed, emotion, truncation=1.0):
+    """A drawn face at 512 pixels, as the canvas of the tab shows it."""
+    drawn = engine.generate("acgan", np.eye(7)[[EMOTIONS.index(emotion)]], [seed], truncation)[0]
+    return np.asarray(images.resize(Image.fromarray(drawn), LARGE).convert("RGB"), int)
+
+
+def test_drawn_faces_are_handed_over(visit, translating):  # noqa: F811
+    page = visit("?model=acgan&emotion=happy&seed=40&count=4&face=42")
+    page.get_by_role("dialog").get_by_role("button", name="Translate this face").click()
+    expect(said(page)).to_have_text(
+        "surprise at 100\u00a0%, by StarGAN.", timeout=20_000
+    )  # happy it is already
+    assert np.array_equal(shown(page, "before"), enlarged(translating, 42, "happy"))
+    page.get_by_role("tab", name="Mix").click()
+    page.get_by_label("Seed", exact=True).locator("visible=true").fill("9")
+    page.keyboard.press("Tab")
+    page.get_by_role("button", name="surprise", exact=True).locator("visible=true").click()
+    expect(page.locator(".mix-said")).to_have_text("surprise, seed 9, by AC-GAN.")
+    page.get_by_role("button", name="Translate", exact=True).click()  # again, now that the tab is there
+    expect(said(page)).to_have_text("happy at 100\u00a0%, by StarGAN.", timeout=20_000)
+    assert np.array_equal(shown(page, "before"), enlarged(translating, 9, "surprise", models.VARIETY))
 
 
 def test_a_face_is_chosen_and_all_at_once(done, people):  # noqa: F811

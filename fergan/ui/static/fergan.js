@@ -15,11 +15,13 @@ function fitGrid(count, width, height, {gap, label, smallest, largest = 480}) {
   return {columns, side: (width - gap * (columns - 1)) / columns};  // too many to fit: the box scrolls
 }
 
+/** Base64 -> bytes. */
+const unpack = (content) => Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
+
 /** Hands a file {name, type, content in base64} to the person. */
 function saveFile({name, type, content}) {
-  const bytes = Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
   const anchor = document.createElement('a');
-  anchor.href = URL.createObjectURL(new Blob([bytes], {type}));
+  anchor.href = URL.createObjectURL(new Blob([unpack(content)], {type}));
   anchor.download = name;
   anchor.click();
   setTimeout(() => URL.revokeObjectURL(anchor.href), 10000);
@@ -164,15 +166,33 @@ function notify(sentence) {
   forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
 }
 
-/** Hands over the file that `ask` brings, or says why there is none; the button is busy until then. */
-async function saveAnswer(button, ask) {
+/** Gives `take` what `ask` brings, or says why there is nothing; the button is busy until then. */
+async function takeAnswer(button, ask, take) {
   if (button.ariaBusy === 'true') return;
   button.ariaBusy = 'true';
   const answer = await ask();
   button.ariaBusy = 'false';
   if (answer.error) return notify(answer.error);
-  saveFile(answer);
-  notify(`Saved ${answer.name}.`);
+  take(answer);
+}
+
+/** Hands over the file that `ask` brings. */
+const saveAnswer = (button, ask) => takeAnswer(button, ask, (file) => { saveFile(file); notify(`Saved ${file.name}.`); });
+
+/** Opens another tab with something for it: it may not have been there before, so the tab fetches it, by `handed`. */
+function handTo(tab, what) {
+  window.ferganHanded = {tab, what};
+  const button = document.getElementById(`${tab}-button`);
+  button.click();
+  button.focus();
+}
+
+/** What another tab has handed to this one, once; null where it was nothing. */
+function handed(tab) {
+  if (window.ferganHanded?.tab !== tab) return null;
+  const {what} = window.ferganHanded;
+  delete window.ferganHanded;
+  return what;
 }
 
 /** A new element: make('td', {title: 'x'}, 'text', child). */

@@ -89,7 +89,8 @@ const actions = {
   'new-seed': newSeed,
   'copy-link': async () => notify(await copyText(location.href) ? 'Link copied.' : `Copy this link: ${location.href}`),
   'use-seed': () => { const seed = state.face; dialog.close(); change({seed}); sheet.scrollTop = 0; },
-  'mix': handOver,
+  'mix': mix,
+  'translate': translate,
   'close': () => dialog.close(),
   'previous': () => step(-1),
   'next': () => step(1),
@@ -102,16 +103,23 @@ element.addEventListener('click', ({target}) => {
   if (button.dataset.seed) enlarge(Number(button.dataset.seed));
   else if (button.dataset.mood) change({emotion: button.dataset.mood});
   else if (button.dataset.save) save(button);
-  else actions[button.dataset.do]?.();
+  else actions[button.dataset.do]?.(button);
 });
 
-/** Opens the tab Mix with the enlarged face; it may not be there before, so it fetches the face itself. */
-function handOver() {
-  window.ferganFace = {model: state.model, emotion: state.emotion, seed: state.face, variety: state.variety};
+/** Opens the tab Mix with the enlarged face. */
+function mix() {
+  const {model, emotion, face, variety} = state;
   dialog.close();
-  const tab = document.getElementById('mix-button');
-  tab.click();
-  tab.focus();
+  handTo('mix', {model, emotion, seed: face, variety});
+}
+
+/** Opens the tab Translate with the enlarged face. */
+function translate(button) {
+  const {emotion} = state;
+  return takeAnswer(button, () => askServer(server.save, asked({kind: 'large', face: state.face})), (file) => {
+    dialog.close();
+    handTo('translate', {file, emotion});
+  });
 }
 
 function save(button) {

@@ -54,6 +54,7 @@ const actions = {
   'no-coarse': () => change({coarse: null}),
   'copy-link': async () => { publish(); notify(await copyText(location.href) ? 'Link copied.' : `Copy this link: ${location.href}`); },
   'stage': () => openStage(),
+  'translate': translate,
   'leave': () => show.close(),
   'add-moment': addMoment,
   'play': play,
@@ -73,7 +74,7 @@ element.addEventListener('click', ({target}) => {
   else if (dataset.move) moveMoment(Number(dataset.place), Number(dataset.move));
   else if (dataset.remove) removeMoment(Number(dataset.remove));
   else if (dataset.save) save(button);
-  else actions[dataset.do]?.();
+  else actions[dataset.do]?.(button);
 });
 
 /** All the settings of another face. */
@@ -81,8 +82,16 @@ function take({model, seed, weights, typical, coarse}) {
   return change({model, seed, weights: {...none, ...weights}, typical: typical ?? 0, coarse: coarse ?? null});
 }
 
+const fetchFile = (kind) => askServer(server.save, {model: state.model, moment: moment(), kind});
+
 function save(button) {
-  return saveAnswer(button, () => askServer(server.save, {model: state.model, moment: moment(), kind: button.dataset.save}));
+  return saveAnswer(button, () => fetchFile(button.dataset.save));
+}
+
+/** Opens the tab Translate with this face. */
+function translate(button) {
+  const [[emotion]] = Object.entries(state.weights).sort(([, one], [, other]) => other - one);
+  return takeAnswer(button, () => fetchFile('large'), (file) => handTo('translate', {file, emotion}));
 }
 
 // --- keys anywhere on the tab ---
@@ -110,13 +119,12 @@ async function restore(file) {
 
 onDrop($('.dropping'), shown, ([file]) => restore(file));
 
-/** A face that another tab handed over (see generate-controls.js): {model, seed, emotion, variety}. */
+/** A face of the tab Generate: {model, seed, emotion, variety}. */
 function takeHanded() {
-  const handed = window.ferganFace;
-  delete window.ferganFace;
-  if (!handed || !isOurs()) return;
-  chosen = [handed.emotion, ...chosen];
-  take({model: handed.model, seed: handed.seed, weights: pure(handed.emotion), typical: 100 - handed.variety});
+  const face = handed('mix');
+  if (!face) return;
+  chosen = [face.emotion, ...chosen];
+  take({model: face.model, seed: face.seed, weights: pure(face.emotion), typical: 100 - face.variety});
 }
 
 // --- the address bar ---
@@ -148,16 +156,18 @@ function fromLink() {
   const whole = (most) => (text) => (/^\d+$/.test(text) && text <= most ? Number(text) : undefined);
   const weight = (text) => (/^\d*\.?\d+$/.test(text) && text <= 1 ? Math.round(text * 1e6) / 1e4 : undefined);
   const weights = facts.emotions.filter((name) => query.has(name)).map((name) => [name, take(name, weight)]);
-  const emotion = take('emotion', oneOf(facts.emotions)); // the tab Generate's, where one comes from there
+  const emotion = take('emotion', oneOf(facts.emotions)); // the tab Generate's, where one comes from there,
+  const variety = take('variety', whole(100)); // and this
   const found = {
     model: take('model', oneOf(facts.models.map((model) => model.name))),
     seed: take('seed', whole(facts.lastSeed)),
-    typical: take('typical', whole(100)),
+    typical: take('typical', whole(100)) ?? (variety === undefined ? undefined : 100 - variety),
     coarse: take('shape', whole(facts.lastSeed)),
     weights: weights.length ? {...none, ...Object.fromEntries(weights.filter(([, value]) => value !== undefined))} : emotion && pure(emotion),
   };
   const named = Object.entries(found).filter(([, value]) => value !== undefined);
-  if (named.length) state.typical = 0; // a link that names a face, and not how typical, was made of the face itself
+  // a link that names a face, and not how typical, was made of the face itself; Translate's settings name none
+  if (window.ferganLink === 'mix' ? named.length : found.seed !== undefined) state.typical = 0;
   Object.assign(state, Object.fromEntries(named));
   base = {...state.weights};
   tellWrong(wrong, 'mix');

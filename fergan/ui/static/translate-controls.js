@@ -115,10 +115,14 @@ paintControls();
 paintPlay();
 paintAdjust();
 showExamples();
+takeHanded();
 publish();
 new ResizeObserver(fit).observe(stage);
 addEventListener('fergan-tab', () => {
-  if (isOurs()) return publish(); // the address bar is ours again when the tab is
+  if (isOurs()) { // the address bar is ours again when the tab is
+    takeHanded();
+    return publish();
+  }
   stopCamera();
   stopPlaying();
 });

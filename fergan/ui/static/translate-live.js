@@ -90,7 +90,7 @@ async function watch(mine) {
     if (stream !== mine) return;
     if (answer.error) { stopCamera(); return fail(answer.error, state.photo ? 'retry' : ''); }
     before.getContext('2d').drawImage(frame, 0, 0);
-    lay(frame, place, grey, Uint8Array.from(atob(answer.grey), (sign) => sign.charCodeAt(0)));
+    lay(frame, place, grey, unpack(answer.grey));
     after.getContext('2d').drawImage(frame, 0, 0);
     root.dataset.pictures = Number(root.dataset.pictures ?? 0) + 1;
     if (answer.probabilities) { glanced = began; paintJudge(answer.probabilities); }

@@ -105,6 +105,13 @@ async function showExamples() {
 async function tryExample(button) {
   const {src} = button.firstElementChild;
   if (!src) return;
-  const bytes = Uint8Array.from(atob(src.split(',')[1]), (sign) => sign.charCodeAt(0));
-  take(new Blob([bytes], {type: 'image/png'}), {whole: true});
+  take(new Blob([unpack(src.split(',')[1])], {type: 'image/png'}), {whole: true});
+}
+
+/** A drawn face of another tab: {file, emotion}. What it shows already is not what it is asked to show. */
+function takeHanded() {
+  const drawn = handed('translate');
+  if (!drawn) return;
+  if (state.emotion === drawn.emotion) state.emotion = drawn.emotion === 'happy' ? 'surprise' : 'happy';
+  take(new Blob([unpack(drawn.file.content)], {type: drawn.file.type}), {whole: true});
 }
