@@ -59,7 +59,6 @@ const actions = {
   'save': save,
   'retry': () => choose({}),
   'copy-link': async () => { publish(); notify(await copyText(location.href) ? 'Link copied.' : `Copy this link: ${location.href}`); },
-  'dismiss': () => notify(''),
 };
 
 function listen() {

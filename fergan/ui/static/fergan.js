@@ -154,11 +154,17 @@ function onDrop(veil, may, take) {
   });
 }
 
+function makeNotice() {
+  const dismiss = make('button', {'type': 'button', 'class': 'button bare', 'aria-label': 'Dismiss'}, icon('close'));
+  dismiss.addEventListener('click', () => notify(''));
+  return make('div', {class: 'notice', role: 'alert'}, make('p'), dismiss);
+}
+
 let forgetting;
 
 /** Says a sentence at the tab's edge for a while, or nothing more. A dialog that is open hides what is outside it. */
 function notify(sentence) {
-  const notice = element.querySelector('.notice');
+  const notice = element.querySelector('.notice') ?? makeNotice();
   (element.querySelector('dialog[open]') ?? element.firstElementChild).append(notice);
   notice.querySelector('p').textContent = sentence;
   notice.hidden = !sentence;

@@ -170,7 +170,6 @@ const actions = {
   'retry': draw,
   'learn': ({side}) => learn(side),
   'close': () => dialog.close(),
-  'dismiss': () => notify(''),
 };
 element.addEventListener('click', ({target}) => {
   const button = target.closest('button');

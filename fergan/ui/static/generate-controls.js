@@ -94,7 +94,6 @@ const actions = {
   'close': () => dialog.close(),
   'previous': () => step(-1),
   'next': () => step(1),
-  'dismiss': () => notify(''),
 };
 
 element.addEventListener('click', ({target}) => {

@@ -61,7 +61,6 @@ const actions = {
   'stop': () => busy?.(),
   'export': exportFilm,
   'forget': () => { past.length = 0; memory.set('mix.past', '[]'); paintPast(); },
-  'dismiss': () => notify(''),
 };
 
 element.addEventListener('click', ({target}) => {

@@ -41,7 +41,6 @@ const actions = {
   'clear': clear,
   'stage': openStage,
   'leave': () => show.close(),
-  'dismiss': () => notify(''),
 };
 
 function press(event) {

@@ -256,7 +256,6 @@ const actions = {
   'again': () => readPhoto(state.photo),
   'stop-batch': stopBatch,
   'save-table': saveTable,
-  'dismiss': () => notify(''),
 };
 
 element.addEventListener('click', ({target}) => {

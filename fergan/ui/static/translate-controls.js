@@ -39,7 +39,6 @@ const actions = {
   'play': play,
   'export': exportFilm,
   'stop': () => busy?.(),
-  'dismiss': () => notify(''),
 };
 
 element.addEventListener('click', ({target}) => {
