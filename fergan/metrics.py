@@ -24,6 +24,7 @@ METRICS: dict[str, Metric] = {
     "n": Metric("N", "faces measured; FID falls as it grows", "", ",d"),
     "fid": Metric("FID", "distance to real faces in the judge's features (Fréchet)", "lower", ".4g"),
     "kid": Metric("KID", "distance to real faces in the judge's features (kernel)", "lower", ".3g"),
+    "kid_before": Metric("KID before", "the same of the faces before they were translated", "lower", ".3g"),
     "fid_inception": Metric(
         "Inception FID", "distance to real faces in Inception's features", "lower", ".4g"
     ),
@@ -56,6 +57,8 @@ METRICS: dict[str, Metric] = {
     ),
     "exact": Metric("exact at 0", "faces that intensity 0 leaves as they are, bit for bit", "higher", ".0%"),
     "changed": Metric("changed", "mean change of a pixel, of 255 levels", "", ".1f"),
+    "outside": Metric("changed outside", "the same where the mask covers less than a tenth", "lower", ".1f"),
+    "cycle": Metric("there and back", "mean change of a pixel, of 255, once it is led back", "lower", ".1f"),
     "cas": Metric(
         "CAS", "accuracy on real faces of a classifier that learnt from drawn ones alone", "higher", ".1%"
     ),

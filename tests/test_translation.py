@@ -12,6 +12,7 @@ import torch
 from fergan import checkpoint
 from fergan.checkpoint import Checkpoint
 from fergan.models import MODELS
+from fergan.models.stargan import Change, Config, Generator
 from tests import factory
 from train import translation
 from train.translation import TranslationConfig
@@ -54,6 +55,10 @@ def test_a_translator_that_changes_nothing_is_told(house):
     found = translation.Bench(config(house, "stargan")).model(house / "stargan")
     assert found["exact"] == 1
     assert found["changed"] < 0.5
+    assert found["cycle"] < 0.5
+    assert found["outside"] < 0.5
+    for per in found["emotions"].values():
+        assert per["kid"] == pytest.approx(per["kid_before"], rel=0.2, abs=1e-6)
     assert found["identity"] > 1  # liker to itself than another view of it is
     assert found["rising"] == pytest.approx(0, abs=0.3)
     assert sum(map(sum, found["confusion"])) == 120  # 20 faces, six emotions each
@@ -68,6 +73,34 @@ def test_a_translator_that_draws_something_else_is_told(house):
     assert found["exact"] == 1
     assert found["changed"] > 10
     assert found["identity"] < 0.9
+    assert found["cycle"] > 10
+    assert "outside" not in found  # it has no mask
+
+
+def test_change_outside_the_mask_and_the_way_back(house):
+    """A translator that bends, and covers the left half alone."""
+    bench = translation.Bench(config(house, "stargan"))
+
+    class Half(Generator):
+        def change(self, images, source, target, intensity):
+            mask = torch.zeros_like(images)
+            mask[..., :24] = 0.5
+            return Change(torch.zeros(len(images), 2, 48, 48), mask, torch.full_like(images, -1))
+
+    network = Half(Config(width=8, blocks=1))
+    target = torch.eye(7)[[3]].expand(20, -1)
+    faces = bench.translated(network, target, 1.0)
+    assert not bench.spilled(network, faces, target).any()
+    faces = faces.clone()
+    faces[..., 30:] = 255 - bench.images[..., 30:]
+    apart = (255 - 2 * bench.images[..., 30:].float()).abs().mean((1, 2, 3))
+    assert torch.allclose(
+        bench.spilled(network, faces, target), apart * 18 / 24
+    )  # of 24 bare columns 18 changed
+    dark = (bench.images.float() * torch.where(torch.arange(48) < 24, 0.75, 0)).mean((1, 2, 3))
+    assert torch.allclose(
+        bench.returned(network, bench.translated(network, target, 1.0), target), dark, atol=1
+    )
 
 
 def test_the_tables_name_the_command(house):

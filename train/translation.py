@@ -19,6 +19,7 @@ from fergan.emotions import EMOTIONS, one_hot
 from fergan.images import sheet, to_array, to_model, to_pixels
 from fergan.models import preset
 from fergan.models.classifier import Classifier
+from fergan.models.stargan import Generator
 from train import features, measure, run
 from train.evaluate import png, table, write
 from train.report import draw_confusion
@@ -73,12 +74,14 @@ class Bench:
         images, labels = (torch.cat([getattr(t, part) for t in tests]) for part in ("images", "labels"))
         few = measure.shuffled(len(labels))[: config.n]
         self.fingerprint, self.images, self.labels = faces.fingerprint, images[few], labels[few]
+        self.training = faces.split("Training")
         self.source = one_hot(self.labels)
         with torch.inference_mode():
             if teacher is not None:
                 read = [teacher(to_model(part).to(self.device)).softmax(1).cpu() for part in self._parts()]
                 self.source = torch.cat(read)
             self.before, self.itself, self.others = self._likeness()
+            self.seen = self.features(self.images)
 
     def _network(self, folder: str, kind: str) -> nn.Module:
         described, network = checkpoint.load(Path(folder))
@@ -107,14 +110,37 @@ class Bench:
     @torch.inference_mode()
     def translated(self, network: nn.Module, target: Tensor, intensity: float) -> Tensor:
         """Every face towards a target, [N, 7], uint8 [N, C, H, W]."""
+        return self._led(network, self.images, self.source, target, intensity)
+
+    def _led(
+        self, network: nn.Module, images: Tensor, source: Tensor, target: Tensor, intensity: float
+    ) -> Tensor:
         parts = []
-        for images, source, row in zip(
-            self._parts(), self.source.split(BATCH), target.split(BATCH), strict=True
-        ):
-            amount = torch.full((len(images),), intensity, device=self.device)
-            faces = to_model(images).to(self.device)
-            parts.append(to_pixels(network(faces, source.to(self.device), row.to(self.device), amount)).cpu())
+        for some, *rows in zip(*(each.split(BATCH) for each in (images, source, target)), strict=True):
+            amount = torch.full((len(some),), intensity, device=self.device)
+            start, end = (row.to(self.device) for row in rows)
+            parts.append(to_pixels(network(to_model(some).to(self.device), start, end, amount)).cpu())
         return torch.cat(parts)
+
+    @torch.inference_mode()
+    def returned(self, network: nn.Module, faces: Tensor, target: Tensor) -> Tensor:
+        """How far faces that were led to a target, [N, 7], are from themselves once they are led back, [N]."""
+        back = self._led(network, faces, target, self.source, 1.0)
+        return (back.float() - self.images.float()).abs().mean((1, 2, 3))
+
+    @torch.inference_mode()
+    def spilled(self, network: Generator, faces: Tensor, target: Tensor) -> Tensor:
+        """How much faces changed where the mask covers less than a tenth, mean of 255 levels, [N]."""
+        found = []
+        each = (part.split(BATCH) for part in (self.images, faces, self.source, target))
+        for some, drawn, start, end in zip(*each, strict=True):
+            whole = torch.ones(len(some), device=self.device)
+            face = to_model(some).to(self.device)
+            mask = network.change(face, start.to(self.device), end.to(self.device), whole).mask
+            bare = (mask.cpu() < 0.1).float()
+            apart = (drawn.float() - some.float()).abs().mean(dim=1, keepdim=True)
+            found.append((apart * bare).sum((1, 2, 3)) / bare.sum((1, 2, 3)).clamp(min=1))
+        return torch.cat(found)
 
     @torch.inference_mode()
     def read(self, faces: Tensor) -> tuple[Tensor, Tensor]:
@@ -136,6 +162,7 @@ class Bench:
         network.to(self.device)
         counts = torch.zeros(7, 7, dtype=torch.long)
         likeness, changed, rising, drawn = [], [], [], []
+        returned, spilled = [], []
         per: dict[str, dict[str, float]] = {}
         for label, name in enumerate(tqdm(EMOTIONS, desc=folder.name, unit="emotion", leave=False)):
             target, rows = one_hot(torch.full((len(self.labels),), label)), self.labels != label
@@ -147,13 +174,20 @@ class Bench:
             likeness.append(alike)
             changed.append((faces.float() - self.images.float()).abs().mean((1, 2, 3))[rows])
             rising.append(self.rise(network, target, label, read)[rows])
+            returned.append(self.returned(network, faces, target)[rows])
+            if isinstance(network, Generator):
+                spilled.append(self.spilled(network, faces, target)[rows])
             drawn.append(faces[rows])
+            near = self.shown(label)
             per[name] = {
                 "n": int(rows.sum()),
                 "target_read": float((predicted == label).double().mean()),
                 "identity": float(alike.mean()) / self.itself,
                 "rising": float(rising[-1].mean()),
                 "changed": float(changed[-1].mean()),
+                "cycle": float(returned[-1].mean()),
+                "kid": metrics.kernel_distance(near, self.features(faces[rows])),
+                "kid_before": metrics.kernel_distance(near, self.seen[rows]),
             }
         still = self.translated(network, one_hot((self.labels + 1) % 7), 0.0)
         confusion: list[list[int]] = counts.tolist()
@@ -164,6 +198,7 @@ class Bench:
             "rising": float(torch.cat(rising).mean()),
             "exact": float((still == self.images).flatten(1).all(1).double().mean()),
             "changed": float(torch.cat(changed).mean()),
+            "cycle": float(torch.cat(returned).mean()),
             "fid": self.distance(torch.cat(drawn)),
             "emotions": per,
             "confusion": confusion,
@@ -173,6 +208,8 @@ class Bench:
             "evaluation_data": self.fingerprint,
             "command": run.command("train.translation", self.config, str(folder), without=("write",)),
         }
+        if spilled:
+            found["outside"] = float(torch.cat(spilled).mean())
         if self.config.write:
             pictures = {
                 "confusion.png": draw_confusion(confusion, "asked for"),
@@ -189,11 +226,20 @@ class Bench:
             steps.expand(len(target), -1), torch.stack([*seen, last[:, label]], dim=1)
         )
 
+    def features(self, faces: Tensor) -> Tensor:
+        """What the judge reads emotions from, [N, F]."""
+        return self.reader.read(faces, "faces")["features"]
+
+    def shown(self, label: int) -> Tensor:
+        """Features of faces of Training that show an emotion, as many as are translated, where there are."""
+        images = self.training.images[self.training.labels == label]
+        few = images[measure.shuffled(len(images))[: len(self.images)]]
+        return self.reader.read(few, EMOTIONS[label], keep=True)["features"]
+
     def distance(self, drawn: Tensor) -> float:
         """FID of as many translated faces as there are, against the faces before."""
         few = drawn[measure.shuffled(len(drawn))[: len(self.images)]]
-        one, other = (self.reader.read(faces, "faces")["features"] for faces in (self.images, few))
-        return metrics.frechet_distance(one, other)
+        return metrics.frechet_distance(self.seen, self.features(few))
 
     @torch.inference_mode()
     def picture(self, network: nn.Module) -> Any:
