@@ -1,0 +1,72 @@
+"""train.showcase on tiny models: what is in the pictures, and what they say of themselves."""
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fergan import provenance
+from fergan.emotions import EMOTIONS
+from tests.test_translate import translating, translating_weights  # noqa: F401 - fixtures
+from train import showcase
+from train.showcase import ShowcaseConfig
+
+
+@pytest.fixture
+def config(translating_weights):  # noqa: F811
+    return ShowcaseConfig(str(translating_weights), "acgan", seeds="7, 9", face=3, factor=1)
+
+
+def frames(content):
+    with Image.open(io.BytesIO(content)) as moving:
+        for number in range(moving.n_frames):
+            moving.seek(number)
+            yield np.asarray(moving.convert("L"))
+
+
+def test_people_are_those_of_their_seeds(config, translating):  # noqa: F811
+    shown = np.asarray(showcase.people(translating, config))
+    assert shown.shape == (7 * 50 - 2, 2 * 50 - 2)
+    due = translating.generate("acgan", np.eye(7)[[5]], [9], 0.7)[0]
+    assert np.array_equal(shown[5 * 50 : 5 * 50 + 48, 50:98], due)
+
+
+def test_the_film_rests_at_each_emotion(config, translating):  # noqa: F811
+    content = showcase.film(translating, config, steps=2)
+    assert next(frames(content)).shape == (48, 98)  # two people
+    record = provenance.read(content)
+    assert [max(moment.emotion) for moment in record.moments] == [EMOTIONS[label] for label in showcase.ORDER]
+    assert record.count == 2
+
+
+def test_a_film_rests_at_its_moments():
+    moving = [np.full((2, 2), level) for level in range(4)]
+    rested = [int(frame[0, 0]) for frame in showcase.resting(iter(moving), 2)]
+    assert rested == [0] * showcase.HOLD + [1] + [2] * showcase.HOLD + [3]
+
+
+def test_the_strip_begins_with_the_face_and_the_film_ends_there(config, translating):  # noqa: F811
+    face = showcase.drawn(translating, config)[0]
+    shown = np.asarray(showcase.strip(translating, config).resize((7 * 50 - 2, 48), Image.Resampling.BOX))
+    assert np.abs(shown[:, :48].astype(int) - face).mean() < 12  # enlarged and back
+    moving = list(frames(showcase.turning(translating, config, steps=3)))
+    assert (
+        np.abs(moving[0].astype(int) - moving[-1]).mean() < np.abs(moving[0].astype(int) - moving[3]).mean()
+    )
+
+
+def test_all_are_written(config, tmp_path):
+    text = showcase.write(ShowcaseConfig(config.models, "acgan", seeds="7", factor=1, out=str(tmp_path)))
+    names = {"people.png", "film.webp", "strip.png", "turning.gif"}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    assert text.count("kB") == 4
+    for name in names:
+        provenance.read(tmp_path / name)
+
+
+def test_what_cannot_be_drawn_is_refused(config):
+    with pytest.raises(ValueError, match="--seeds names people"):
+        ShowcaseConfig(seeds="anna")
+    with pytest.raises(ValueError, match="cgan2"):
+        showcase.write(ShowcaseConfig(config.models, "cgan2"))
