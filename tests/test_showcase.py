@@ -1,5 +1,6 @@
 """train.showcase on tiny models: what is in the pictures, and what they say of themselves."""
 
+import dataclasses
 import io
 
 import numpy as np
@@ -32,9 +33,19 @@ def test_people_are_those_of_their_seeds(config, translating):  # noqa: F811
     assert np.array_equal(shown[5 * 50 : 5 * 50 + 48, 50:98], due)
 
 
+def test_other_systems_stand_above_ours(config, translating_weights, translating):  # noqa: F811
+    asked = dataclasses.replace(config, before=f"{translating_weights}/cgan")
+    shown = np.asarray(showcase.compared(asked))
+    assert shown.shape == (4 * 50 - 2, 2 * 50 - 2)
+    other = translating.generate("cgan", np.eye(7)[[0]], [9])[0]
+    assert np.array_equal(shown[50:98, 50:98], other)
+    ours = translating.generate("acgan", np.eye(7)[[3]], [7], 0.7)[0]
+    assert np.array_equal(shown[100:148, :48], ours)
+
+
 def test_the_film_rests_at_each_emotion(config, translating):  # noqa: F811
     content = showcase.film(translating, config, steps=2)
-    assert next(frames(content)).shape == (48, 98)  # two people
+    assert next(frames(content)).shape == (98, 48)  # two people, one above the other
     record = provenance.read(content)
     assert [max(moment.emotion) for moment in record.moments] == [EMOTIONS[label] for label in showcase.ORDER]
     assert record.count == 2

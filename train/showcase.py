@@ -32,6 +32,9 @@ class ShowcaseConfig:
     models: str = field(default="weights", metadata={"help": "folder of checkpoints"})
     generator: str = field(default="stylegan", metadata={"help": "the model of sheet and film"})
     translator: str = field(default="stargan", metadata={"help": "the model of the strip"})
+    before: str = field(
+        default="", metadata={"help": "checkpoints of other systems, a comma between: their faces above ours"}
+    )
     seeds: str = field(default="7,8,9,10,11,12,13,14", metadata={"help": "people of sheet and film"})
     face: int = field(default=13, metadata={"help": "seed of the translator's neutral face"})
     truncation: float = field(default=0.7, metadata={"help": "variety, 0 to 1"})
@@ -69,6 +72,18 @@ def people(engine: Engine, config: ShowcaseConfig) -> Image.Image:
     seeds, rows = config.people(), []
     for label in range(len(EMOTIONS)):
         rows.append(engine.generate(config.generator, [only(label)] * len(seeds), seeds, config.truncation))
+    return enlarge(sheet(np.concatenate(rows), columns=len(seeds)), config.factor)
+
+
+def compared(config: ShowcaseConfig) -> Image.Image:
+    """Happy and angry people as each of the other systems draws them, then as ours does."""
+    seeds, labels = config.people(), [EMOTIONS.index(name) for name in ("happy", "angry")]
+    rows = []
+    for folder in (*config.before.split(","), f"{config.models}/{config.generator}"):
+        engine = Engine([folder])
+        (name,) = engine.generators
+        variety = config.truncation if name == config.generator else 1.0  # theirs know none
+        rows += [engine.generate(name, [only(label)] * len(seeds), seeds, variety) for label in labels]
     return enlarge(sheet(np.concatenate(rows), columns=len(seeds)), config.factor)
 
 
@@ -138,6 +153,8 @@ def write(config: ShowcaseConfig) -> str:
     engine, out = Engine([config.models]), Path(config.out)
     told = record(engine, config.generator, config, count=len(config.people()))
     files = {"people.png": png(people(engine, config), told), "film.webp": film(engine, config)}
+    if config.before:
+        files["before.png"] = png(compared(config), told)
     if config.translator in engine.translators:
         edited = record(engine, config.translator, config, edited=(1.0, 6))
         files["strip.png"] = png(strip(engine, config), edited)
