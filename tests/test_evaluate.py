@@ -69,7 +69,7 @@ def test_an_evaluation_fills_the_checkpoint_and_leaves_the_weights(inside):
     described, _ = checkpoint.load(Path("weights/acgan"))
     assert hashes(Path("weights/acgan"))[checkpoint.WEIGHTS] == before[checkpoint.WEIGHTS]
     found = described.metrics
-    translators = {"target_read", "identity", "rising", "exact", "changed"}
+    translators = {"target_read", "identity", "rising", "exact", "changed", "outside", "cycle", "kid_before"}
     due = METRICS.keys() - {"fid_inception", "kid_inception"} - translators
     assert due <= {name for name, value in found.items() if isinstance(value, int | float)}
     assert (found["n"], found["n_real"], found["seeds"]) == (70, 70, "0 to 69")

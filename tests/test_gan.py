@@ -107,9 +107,9 @@ def test_a_collapse_is_remembered_over_a_resume(faces, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("model", "name"), EACH)
 def test_resuming_equals_not_having_stopped(faces, tmp_path, model, name):
-    train(config(faces, tmp_path / "whole", model, name, images=96))
-    train(config(faces, tmp_path / "parts", model, name, images=40))
-    train(config(faces, tmp_path / "parts", model, name, images=96, resume=True))
+    train(config(faces, tmp_path / "whole", model, name, images=48))
+    train(config(faces, tmp_path / "parts", model, name, images=24))
+    train(config(faces, tmp_path / "parts", model, name, images=48, resume=True))
     whole, parts = (load_file(tmp_path / part / run.STATE) for part in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     different = [key for key in whole if not torch.equal(whole[key], parts[key])]
