@@ -343,7 +343,8 @@ class Batches:
 
     Args:
         faces: what to draw from, often `load(...).split("Training").to(device)`.
-        conditions: float32 [N, 7], a row for each face; or [K, N, 7], of which a draw takes one of K.
+        conditions: float32 [N, 7], a row for each face; or [K, N, 7], of which a draw takes one of K. Rows may have
+            more columns: then so has what a batch gives.
         batch: faces in a batch.
         seed: of the one CPU generator behind rows, flips and emotions for fakes.
         power: see Sampler.

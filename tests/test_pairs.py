@@ -1,10 +1,14 @@
 """train.pairs: one person, drawn with two emotions."""
 
+from itertools import permutations
+
 import pytest
 import torch
 from torch import nn
 
+from fergan.images import to_model, to_pixels
 from train.pairs import Pairs, lit_alike
+from train.processes import Share
 
 CPU = torch.device("cpu")
 
@@ -33,44 +37,89 @@ def seen(images, _):
     return torch.eye(7)[hue(images).round().long() % 7]
 
 
-def draw(labels=range(7), partial=0.0, read=seen, count=64, truncation=0.5):
-    rng = torch.Generator().manual_seed(0)
-    pairs = Pairs(Painter(), 3, list(labels), truncation, CPU)
-    pairs.drawer.network.forward = lambda noise, emotion: Painter.forward(None, noise.abs(), emotion)
-    return pairs.draw(count, partial, rng, read)
+def bank(labels=range(7), truncation=0.9, **changes):
+    painter = Painter()
+    painter.forward = lambda noise, emotion: Painter.forward(None, noise.abs() + 0.5, emotion)
+    options = {"count": 84, "partial": 0.0, "trusted": 0.3, "read": seen} | changes
+    return Pairs(painter, 3, list(labels), truncation, CPU, **options)
+
+
+def draw(**changes):
+    """All of them, in [-1, 1]."""
+    pair = bank(**changes).pairs
+    return pair._replace(before=to_model(pair.before), after=to_model(pair.after))
 
 
 def test_the_person_stays_and_the_emotion_changes():
     pair = draw()
-    assert torch.allclose(pair.before.norm(dim=1), pair.after.norm(dim=1), atol=1e-5)
+    assert torch.allclose(pair.before.norm(dim=1), pair.after.norm(dim=1), atol=0.02)  # of bytes
     assert torch.equal(pair.source, seen(pair.before, None))
     assert torch.equal(pair.target, seen(pair.after, None))
-    assert (pair.source * pair.target).sum() == 0  # never the same twice
-    assert set(pair.target.argmax(1).tolist()) == set(range(7))
-    assert pair.intensity.tolist() == [1.0] * 64
-    half, whole = (draw(truncation=share).before.norm() for share in (0.5, 1.0))
-    assert float(half / whole) == pytest.approx(0.5)
+    assert set(pair.intensity.tolist()) == {1.0}
+    ways = torch.stack([pair.source.argmax(1), pair.target.argmax(1)]).T.tolist()
+    assert all(ways.count([a, b]) == 2 for a, b in permutations(range(7), 2))  # each way as often
 
 
 def test_only_what_is_learnt_is_drawn():
     pair = draw(labels=[3, 6])
-    assert torch.equal(pair.source + pair.target, (torch.eye(7)[3] + torch.eye(7)[6]).expand(64, 7))
+    assert torch.equal(pair.source + pair.target, (torch.eye(7)[3] + torch.eye(7)[6]).expand(84, 7))
 
 
 def test_part_of_the_way_is_a_blend():
-    pair = draw(partial=1.0)
+    pair = draw(partial=1.0, trusted=0.0)
     start, end = (rows.argmax(1).float() for rows in (pair.source, pair.target))
     apart = (hue(pair.after) - torch.lerp(start, end, pair.intensity)).abs()
-    assert float(apart.max()) < 1e-2
+    assert float(torch.minimum(apart, 7 - apart).max()) < 0.2  # hues are a circle
     assert 0.3 < float(pair.intensity.mean()) < 0.7
 
 
-def test_what_is_read_otherwise_is_not_trusted():
-    assert draw().trust.tolist() == [1.0] * 64
-    blind = draw(read=lambda images, _: torch.eye(7)[torch.zeros(len(images), dtype=torch.long)])
-    assert torch.equal(blind.trust, torch.zeros(64))  # one of the two is always another emotion
+def test_what_is_read_otherwise_is_drawn_anew():
+    assert set(draw().trust.tolist()) == {1.0}
+
+    def narrow(images, rows):  # disgust is seen as anger
+        return torch.where(rows[:, 1:2] > 0, torch.eye(7)[0], seen(images, rows))
+
+    few = bank(read=narrow)
+    assert len(few) == 84 - 2 * 12
+    assert sum(few.short.values()) == 2 * 12
+    assert few.short["happy to disgust"] == 2
+    assert "happy to sad" not in few.short
     half = draw(read=lambda images, rows: (rows + 1 / 7) / 2)
-    assert torch.allclose(half.trust, torch.full((64,), (0.5 + 1 / 14) ** 2))
+    assert torch.allclose(half.trust, torch.full((84,), (0.5 + 1 / 14) ** 2))
+    with pytest.raises(ValueError, match="none is read as what it was drawn for"):
+        bank(read=lambda images, _: torch.eye(7)[torch.zeros(len(images), dtype=torch.long)])
+
+
+def test_a_bank_is_drawn_again_from_its_seed():
+    one, two, other = (bank(seed=seed).pairs for seed in (1, 1, 2))
+    assert all(map(torch.equal, one, two))
+    assert not torch.equal(one.before, other.before)
+
+
+def test_what_is_taken_is_of_the_bank_and_some_of_it_mirrored():
+    found = bank()
+    pair = found.take(400, torch.Generator().manual_seed(0))
+    assert pair.before.shape == (400, 3, 1, 1)
+    assert pair.before.dtype == torch.float32
+    rows = {tuple(row) for row in to_model(found.pairs.after).flatten(1).tolist()}
+    assert {tuple(row) for row in pair.after.flatten(1).tolist()} <= rows
+
+
+def test_faces_of_a_pair_are_mirrored_together():
+    found = bank()
+    wide = torch.arange(6, dtype=torch.uint8).expand(len(found), 3, 1, 6)
+    found.pairs = found.pairs._replace(before=wide, after=wide + 100)
+    pair = found.take(400, torch.Generator().manual_seed(0))
+    before, after = (to_pixels(faces)[:, 0, 0] for faces in (pair.before, pair.after))
+    assert torch.equal(before + 100, after)
+    assert 120 < int((before[:, 0] == 5).sum()) < 280
+
+
+def test_processes_share_what_one_takes():
+    found = bank()
+    whole = found.take(8, torch.Generator().manual_seed(3))
+    shares = [found.take(4, torch.Generator().manual_seed(3), Share(first, 2)) for first in range(2)]
+    assert torch.equal(torch.stack([share.after for share in shares], 1).flatten(0, 1), whole.after)
 
 
 def test_light_is_the_others():

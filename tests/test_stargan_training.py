@@ -24,7 +24,8 @@ from train.recipes import TRANSLATORS, TranslatorRecipe
 ROOT = Path(__file__).resolve().parents[1]
 EYE = torch.eye(7)
 SMALL = {
-    "fixed": "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=8 lesson=16 penalty_every=2",
+    "fixed": "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=8 lesson=16 penalty_every=2 pairs=42"
+    " trusted=0",
     "published": "width=4 blocks=1 batch=8",
 }
 
@@ -86,7 +87,7 @@ def game(helpers):
         settings = dict(
             pair.split("=")
             for pair in SMALL[name].split()
-            if not pair.startswith(("batch", "lesson", "penalty"))
+            if not pair.startswith(("batch", "lesson", "penalty", "pairs", "trusted"))
         )
         network = MODELS["stargan"][name].config(**{key: int(value) for key, value in settings.items()})
         cpu = torch.device("cpu")
@@ -157,21 +158,35 @@ def test_gradients_reach_only_the_network_being_trained(game):
 
 
 def test_pairs_teach_what_was_drawn(game):
-    made = game()
+    made = game(TranslatorRecipe(light=0))
     before, after = torch.zeros(2, 1, 48, 48), torch.full((2, 1, 48, 48), 0.5)
     trust = torch.tensor([1.0, 0.0])
 
     class Drawn:
-        def draw(self, count, *_):
+        def take(self, count, *_):
             return Pair(before, EYE[[6, 6]], EYE[[3, 3]], torch.ones(2), after, trust)
 
     made.generator.to_mask.bias.data.fill_(-60)  # nothing is covered, and a grey field stays grey when bent
     assert made.as_drawn(Drawn(), 2).item() == pytest.approx(0.25, abs=1e-4)  # the second is not trusted
-    made.recipe = TranslatorRecipe(alike=0.5)
+    made.recipe = TranslatorRecipe(alike=0.5, light=0)
     with torch.no_grad():
         apart = losses.unlikeness(made.teacher.maps(before), made.teacher.maps(after))[0].item() / 2
     assert apart > 0.01
     assert made.as_drawn(Drawn(), 2).item() == pytest.approx(0.25 + 0.5 * apart, abs=1e-3)
+
+
+def test_both_faces_of_a_pair_are_in_one_light(game):
+    made = game(TranslatorRecipe(light=0.3))
+    lit = []
+    made.translate = lambda images, *_: (lit.append(images) or images, None)
+
+    class Same:
+        def take(self, count, *_):
+            faces = torch.rand(2, 1, 48, 48) - 0.5
+            return Pair(faces, EYE[[6, 6]], EYE[[3, 3]], torch.ones(2), faces, torch.ones(2))
+
+    assert made.as_drawn(Same(), 2).item() == 0
+    assert float((lit[0][0].mean() - lit[0][1].mean()).abs()) > 0.01
 
 
 def test_faces_are_compared_by_a_network_that_has_maps(config, tmp_path):

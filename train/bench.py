@@ -24,7 +24,7 @@ from train import run
 from train.gan import GANS, Game
 from train.players import Players
 from train.recipes import RECIPES, TRANSLATORS
-from train.stargan import TrainConfig, Translation, prepare
+from train.stargan import SEVEN, TrainConfig, Translation, prepare
 
 Work = dict[str, Callable[[], int]]
 """What is timed, by name: a call does it once, and returns the images that it did."""
@@ -115,9 +115,10 @@ def translation_stepper(
     steps, recipe = itertools.count(1), game.recipe
 
     def step() -> int:
-        real, emotion = (part.to(game.device) for part in next(batches))
+        real, named = (part.to(game.device) for part in next(batches))
         number = next(steps)
-        source, target = game.read(real, emotion), emotion.roll(1, 0)
+        emotion, source = named[:, :SEVEN], named[:, -SEVEN:]
+        target = emotion.roll(1, 0)
         penalise = recipe.gamma > 0 and number % recipe.penalty_every == 0
         game.discriminator_gradients(real, emotion, source, target, penalise=penalise)
         game.update("discriminator", accelerator)

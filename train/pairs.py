@@ -1,21 +1,28 @@
 """Pairs of faces: one drawn person before and after, so that a translator is shown what it should do.
 
 A conditional generator draws one noise with two emotions, as in StyleGAN2 distillation (Viazovetskyi et al. 2020,
-arXiv 2003.03581): what a loss on classifiers can only ask for, such a pair has in every pixel.
+arXiv 2003.03581): what a loss on classifiers can only ask for, such a pair has in every pixel. They are drawn once,
+before training: drawing and reading them takes longer than learning from them.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import permutations
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from fergan.emotions import EMOTIONS
+from fergan.images import to_model, to_pixels
 from fergan.moments import Drawer
 from train.processes import ALONE, Share
 
 Read = Callable[[Tensor, Tensor], Tensor]
 """Images [B, C, H, W] and their labels [B, 7] -> what they show, [B, 7]."""
+BATCH = 128
+TRIES = 8
+"""Pairs that are drawn, at most, for each that is kept."""
 
 
 class Pair(NamedTuple):
@@ -34,9 +41,13 @@ class Pair(NamedTuple):
     trust: Tensor
     """[B] in [0, 1]: how far both faces are read as what they were drawn for; a generator errs too."""
 
+    def rows(self, chosen: Tensor) -> "Pair":
+        """Some of them: a bool mask [B] or an index."""
+        return Pair(*(part[chosen] for part in self))
+
 
 class Pairs:
-    """A frozen generator that draws people twice."""
+    """People whom a generator drew twice, from each emotion to each other one as often, where it can."""
 
     def __init__(
         self,
@@ -45,30 +56,81 @@ class Pairs:
         labels: Sequence[int],
         truncation: float,
         device: torch.device,
+        *,
+        count: int,
+        partial: float,
+        trusted: float,
+        read: Read,
+        seed: int = 0,
     ) -> None:
-        self.drawer = Drawer(network, noise_dim, device)
-        self.rows = torch.eye(len(EMOTIONS))[list(labels)]
-        self.truncation, self.device = truncation, device
+        """Draws `count` pairs of a trust of at least `trusted`; a part `partial` goes only some of the way, to a blend.
+
+        Raises:
+            ValueError: none that is read as what it was drawn for.
+        """
+        self.drawer, self.truncation, self.device = Drawer(network, noise_dim, device), truncation, device
+        self.partial, self.read, self.rng = partial, read, torch.Generator().manual_seed(seed)
+        ways = torch.tensor(list(permutations(labels, 2)))
+        wanted = torch.full((len(ways),), -(-count // len(ways)))
+        kept: list[Pair] = []
+        with tqdm(total=int(wanted.sum()), desc="drawing pairs", unit="pair", leave=False) as bar:
+            for _ in range(TRIES * -(-int(wanted.sum()) // BATCH)):
+                if not wanted.any():
+                    break
+                asked = torch.multinomial(wanted.float(), BATCH, replacement=True, generator=self.rng)
+                pair = self._draw(ways[asked])
+                good = pair.trust.cpu() >= trusted
+                place = (
+                    (asked[:, None] == asked).tril().logical_and(good).sum(1)
+                )  # the how many-th of its way
+                good &= place <= wanted[asked]
+                wanted -= asked[good].bincount(minlength=len(ways))
+                kept.append(_stored(pair.rows(good.to(device))))
+                bar.update(int(good.sum()))
+        self.pairs = Pair(*map(torch.cat, zip(*kept, strict=True)))
+        self.short = {
+            f"{EMOTIONS[start]} to {EMOTIONS[end]}": left
+            for (start, end), left in zip(ways.tolist(), wanted.tolist(), strict=True)
+            if left
+        }
+        """Ways of which there are too few, and how many are missing."""
+        if not len(self):
+            raise ValueError(
+                f"Of {TRIES * count:,} drawn pairs none is read as what it was drawn for: name another generator"
+                " with --pairs, or another --teacher."
+            )
+
+    def __len__(self) -> int:
+        return len(self.pairs.trust)
+
+    def take(self, count: int, rng: torch.Generator, share: Share = ALONE) -> Pair:
+        """So many of them at random, half of them mirrored; of several processes each takes its share of a draw."""
+        chance = share.draw(torch.rand, 2, count, generator=rng, dim=1).to(self.device)
+        found = self.pairs.rows((chance[0] * len(self)).long())
+        mirrored = (chance[1] < 0.5)[:, None, None, None]
+        before, after = (
+            to_model(torch.where(mirrored, faces.flip(-1), faces)) for faces in (found.before, found.after)
+        )
+        return found._replace(before=before, after=after)
 
     @torch.no_grad()
-    def draw(
-        self, count: int, partial: float, rng: torch.Generator, read: Read, share: Share = ALONE
-    ) -> Pair:
-        """So many pairs; a part `partial` of them goes only some of the way, to a blend.
-
-        Of several processes each draws `count`, its share of those of all.
-        """
-        noise = share.draw(torch.randn, count, self.drawer.noise_dim, generator=rng).to(self.device)
-        order = share.draw(torch.rand, count, len(self.rows), generator=rng).argsort(dim=1)  # never one twice
-        start, target = (self.rows[order[:, place]].to(self.device) for place in (0, 1))
-        part, amount = share.draw(torch.rand, 2, count, generator=rng, dim=1).to(self.device)
-        intensity = torch.where(part < partial, amount, torch.ones_like(amount))
+    def _draw(self, ways: Tensor) -> Pair:
+        """A pair for each way, labels [B, 2]."""
+        noise = torch.randn(len(ways), self.drawer.noise_dim, generator=self.rng).to(self.device)
+        start, target = torch.eye(len(EMOTIONS))[ways.T].to(self.device)
+        part, amount = torch.rand(2, len(ways), generator=self.rng).to(self.device)
+        intensity = torch.where(part < self.partial, amount, torch.ones_like(amount))
         asked = torch.lerp(start, target, intensity[:, None])
         before = self.drawer.faces(noise, start, self.truncation)
-        after = self.drawer.faces(noise, asked, self.truncation)
-        source = read(before, start)
-        trust = _agreement(source, start) * _agreement(read(after, asked), asked)
-        return Pair(before, source, target, intensity, lit_alike(after, before), trust)
+        after = lit_alike(self.drawer.faces(noise, asked, self.truncation), before)
+        source = self.read(before, start)
+        trust = _agreement(source, start) * _agreement(self.read(after, asked), asked)
+        return Pair(before, source, target, intensity, after, trust)
+
+
+def _stored(pair: Pair) -> Pair:
+    """With bytes for pixels: a quarter of the room."""
+    return pair._replace(before=to_pixels(pair.before), after=to_pixels(pair.after))
 
 
 def lit_alike(images: Tensor, others: Tensor) -> Tensor:

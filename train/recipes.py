@@ -131,6 +131,10 @@ class TranslatorRecipe:
     alike: float = 0.0
     """How much the teacher's maps of the two count in that distance, beside their pixels: a mouth that is open by
     half is no mouth's mean."""
+    pairs: int = 20_000
+    """How many there are: drawn once, from each emotion to each other one as often."""
+    trusted: float = 0.3
+    """Pairs of less trust (see train.pairs) are drawn anew."""
     typical: float = 0.5
     """Truncation of those pairs, and of the grids' faces: plain ones, drawn without faults."""
     lesson: int = 50_000
@@ -172,6 +176,8 @@ class TranslatorRecipe:
             raise ValueError(
                 "batch must be 2 or more, penalty_every and critics 1 or more, learning_rate above 0."
             )
+        if self.paired and self.pairs < 1:
+            raise ValueError(f"pairs must be 1 or more, or paired 0 for none; got {self.pairs}.")
         if self.lesson and not self.paired:
             raise ValueError("A lesson needs pairs: paired must be above 0, or lesson 0.")
         if not 0 <= self.partial <= 1:

@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from PIL import Image
 from torch import Tensor, nn
+from tqdm import tqdm
 
 from fergan import checkpoint, data, losses
 from fergan.emotions import EMOTIONS, index, one_hot
@@ -31,6 +32,7 @@ from train.recipes import TRANSLATORS, TranslatorRecipe
 from train.record import Session, identity, recipe_changes, told
 
 SHOWN = 6  # faces of a grid
+SEVEN = len(EMOTIONS)
 
 
 @dataclass(frozen=True)
@@ -113,10 +115,11 @@ class Translation(Players):
         device: torch.device,
         teacher: nn.Module | None = None,
         embedder: nn.Module | None = None,
-        pairs: Pairs | None = None,
     ) -> None:
         super().__init__("stargan", preset_name, config, recipe, seed, device)
-        self.recipe, self.teacher, self.embedder, self.pairs = recipe, teacher, embedder, pairs
+        self.recipe, self.teacher, self.embedder = recipe, teacher, embedder
+        self.pairs: Pairs | None = None
+        """What it is shown, where the recipe has pairs."""
 
     def read(self, images: Tensor, labels: Tensor) -> Tensor:
         """What a face shows before it is changed, [B, 7]: the teacher's soft reading, else its label."""
@@ -125,8 +128,14 @@ class Translation(Players):
         with torch.no_grad(), self.autocast():
             return torch.softmax(self.teacher(images).float(), dim=1)
 
+    def readings(self, faces: Tensor) -> Tensor:
+        """What the teacher sees in faces, uint8 [N, C, H, W] -> [N, 7], on the CPU."""
+        blank = torch.empty(0)  # nobody asks for labels where there is a teacher
+        parts = tqdm(faces.split(256), desc="reading faces", unit="batch", leave=False)
+        return torch.cat([self.read(to_model(part.to(self.device)), blank).cpu() for part in parts])
+
     def relight(self, images: Tensor) -> Tensor:
-        """Brightness and contrast, each face its own: photos are not lit as FER2013 is."""
+        """Brightness and contrast, each face its own: photos are not lit as FER2013 is. Channels are lit alike."""
         light = self.recipe.light
         if not light:
             return images
@@ -256,13 +265,14 @@ class Translation(Players):
 
     def as_drawn(self, pairs: Pairs, count: int) -> Tensor:
         """Distance from drawn people to the same people as they were drawn again, by how far both are trusted."""
-        pair = pairs.draw(count, self.recipe.partial, self.rng, self.read, self.share)
-        fake, _ = self.translate(pair.before, pair.source, pair.target, pair.intensity)
-        apart = (fake - pair.after).abs().mean(dim=(1, 2, 3))
+        pair = pairs.take(count, self.rng, self.share)
+        before, after = self.relight(torch.cat([pair.before, pair.after], dim=1)).chunk(2, dim=1)
+        fake, _ = self.translate(before, pair.source, pair.target, pair.intensity)
+        apart = (fake - after).abs().mean(dim=(1, 2, 3))
         if self.recipe.alike:
             assert isinstance(self.teacher, Teacher)  # see prepare
             with torch.no_grad():
-                due = self.teacher.maps(pair.after)
+                due = self.teacher.maps(after)
             apart = apart + self.recipe.alike * losses.unlikeness(self.teacher.maps(fake), due)
         return (pair.trust * apart).mean()
 
@@ -355,16 +365,28 @@ def prepare(
             f"{config.teacher} has no maps to compare faces by: name a teacher, or --set alike=0."
         )
     embedder = helper(config.embedder, "embedder", network, device, "identity") if recipe.identity else None
-    pairs = None
+    game = Translation(config.preset, network, recipe, config.seed, device, teacher, embedder)
+    if config.precision != "auto":
+        game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     if recipe.paired:
         drawer = helper(config.pairs, "generator", network, device, "paired")
         noise_dim = checkpoint.describe(Path(config.pairs)).build_config().noise_dim
-        pairs = Pairs(drawer, noise_dim, config.known(), recipe.typical, device)
-    game = Translation(config.preset, network, recipe, config.seed, device, teacher, embedder, pairs)
-    if config.precision != "auto":
-        game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
+        game.pairs = Pairs(
+            drawer,
+            noise_dim,
+            config.known(),
+            recipe.typical,
+            device,
+            count=recipe.pairs,
+            partial=recipe.partial,
+            trusted=recipe.trusted,
+            read=game.read,
+            seed=config.seed,
+        )
     game.share = share_of(accelerator, recipe.batch)
     rows = data.conditions(training, recipe.conditions)
+    if teacher is not None:  # once, rather than each time that a face is drawn
+        rows = torch.cat([rows, game.readings(training.images).expand(*rows.shape)], dim=-1)
     batches = data.Batches(training.to(device), rows, recipe.batch, config.seed, recipe.power, recipe.flip)
     own = identity("stargan", config.preset, network, recipe, faces.fingerprint)
     return game, batches, examples(config, faces, recipe.typical), own
@@ -399,9 +421,10 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
                 game.update_average(recipe.batch, session.seen + recipe.batch)
                 session.advance(recipe.batch)
                 continue
-            real, emotion = map(share.rows, next(batches))
+            real, named = map(share.rows, next(batches))
             real = real.contiguous(memory_format=torch.channels_last)
-            source, target = game.read(real, emotion), share.rows(batches.draw_emotion(recipe.batch))
+            emotion, source = named[:, :SEVEN], named[:, -SEVEN:]  # named, and read where there is a teacher
+            target = share.rows(batches.draw_emotion(recipe.batch))[:, :SEVEN]
             game.slow(session.seen / config.images)
             penalise = recipe.gamma > 0 and session.step % recipe.penalty_every == 0
             session.add(game.discriminator_gradients(real, emotion, source, target, penalise=penalise))
