@@ -158,7 +158,7 @@ def test_gradients_reach_only_the_network_being_trained(game):
 
 
 def test_pairs_teach_what_was_drawn(game):
-    made = game(TranslatorRecipe(light=0))
+    made = game(TranslatorRecipe(light=0, alike=0))
     before, after = torch.zeros(2, 1, 48, 48), torch.full((2, 1, 48, 48), 0.5)
     trust = torch.tensor([1.0, 0.0])
 
@@ -205,6 +205,14 @@ def test_part_of_the_way_asks_for_a_blend(game):
     whole, asked = game(TranslatorRecipe(partial=0.0)).ask(EYE[[6]], EYE[[3]])
     assert whole.tolist() == [1.0]
     assert torch.equal(asked, EYE[[3]])
+
+
+def test_the_published_recipe_is_the_papers():
+    found = TRANSLATORS["published"]
+    weights = (found.class_weight, found.generator_class_weight, found.cycle, found.slope_weight)
+    assert weights == (1, 1, 10, 10)
+    assert (found.critics, found.batch, found.learning_rate) == (5, 16, 1e-4)
+    assert not (found.teacher_weight or found.paired or found.alike or found.same or found.identity)
 
 
 def test_a_lesson_needs_pairs():

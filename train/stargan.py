@@ -48,7 +48,7 @@ class TrainConfig(SharingFlags):
         default="weights/identity", metadata={"help": "checkpoint of the network that tells faces apart"}
     )
     pairs: str = field(
-        default="weights/cgan",
+        default="weights/acgan",
         metadata={"help": "generator that draws one person with two emotions, to learn from"},
     )
     examples: str = field(
@@ -355,12 +355,13 @@ def prepare(
     )
     if recipe.conditions != "onehot" and len(config.known()) < len(EMOTIONS):
         recipe = replaced(recipe, conditions="onehot")  # votes know all seven
+    mapped = bool(recipe.paired and recipe.alike)
     teacher = (
         helper(config.teacher, "classifier", network, device, "teacher_weight")
-        if recipe.teacher_weight or recipe.alike
+        if recipe.teacher_weight or mapped
         else None
     )
-    if recipe.alike and not isinstance(teacher, Teacher):
+    if mapped and not isinstance(teacher, Teacher):
         raise ValueError(
             f"{config.teacher} has no maps to compare faces by: name a teacher, or --set alike=0."
         )
