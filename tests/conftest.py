@@ -8,6 +8,15 @@ import torch
 from fergan import checkpoint
 from fergan.engine import Engine
 from fergan.models import MODELS
+from fergan.ui import models
+
+
+@pytest.fixture(scope="session", autouse=True)
+def favourites():
+    """Pages of the tests open with acgan, whichever model measures best just now."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "FAVOURITES", ("acgan",))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ WHAT = {
 }
 """What a model does, by its architecture or else by its kind."""
 PRESETS = {"fixed": "our own recipe", "published": "the student project's system, bugs included"}
-FAVOURITES = ("acgan", "stylegan")
+FAVOURITES = ("stylegan", "acgan")
 """The model that a page opens with is the first of these that is there, the best measured, else the first of all."""
 
 VARIETY = 0.7
