@@ -30,6 +30,9 @@ FAVOURITES = ("stylegan", "acgan")
 VARIETY = 0.7
 """The truncation that a page opens with: most faces are whole there, and people still differ. Measured at 1."""
 
+TYPICAL = 0.5
+"""The truncation of faces to try a tab with: all are whole."""
+
 
 def default(names: list[str]) -> str:
     """The model that the page opens with.

@@ -29,7 +29,7 @@ LIVE = 320
 """The same of a camera's picture."""
 MOST_FACES = 24
 """Faces of one photo that are read: the biggest."""
-_EXAMPLES = (("happy", 3), ("surprise", 21), ("angry", 12), ("sad", 30))
+_EXAMPLES = (("happy", 18), ("surprise", 21), ("angry", 22), ("sad", 35))
 _UNSURE = 0.5
 
 
@@ -128,7 +128,8 @@ def _verbs(engine: Engine) -> list[Verb]:
 def _examples(engine: Engine) -> list[str]:
     """Faces to try, drawn here: nobody's photo is needed."""
     rows = np.eye(len(EMOTIONS))[[emotions.index(emotion) for emotion, _ in _EXAMPLES]]
-    drawn = engine.generate(models.default(engine.generators), rows, [seed for _, seed in _EXAMPLES])
+    seeds = [seed for _, seed in _EXAMPLES]
+    drawn = engine.generate(models.default(engine.generators), rows, seeds, models.TYPICAL)
     return [data_uri(face) for face in drawn]
 
 

@@ -34,7 +34,7 @@ LIVE = 96
 """Side in pixels of the grey crop that a camera sends."""
 ARROWS = 12
 """Arrows a side that show where a face is bent."""
-_EXAMPLES = (("neutral", 30), ("neutral", 13), ("neutral", 27), ("neutral", 7))
+_EXAMPLES = (("neutral", 22), ("neutral", 18), ("neutral", 28), ("neutral", 35))
 _LARGE = 8  # times the 48 pixels of an example: bent more finely
 
 
@@ -159,7 +159,8 @@ def _read(engine: Engine, judge: str, faces: images.Pixels) -> list[list[float]]
 def _examples(engine: Engine) -> list[str]:
     """Faces to try, drawn here: nobody's photo is needed."""
     rows = [edit.only(emotion) for emotion, _ in _EXAMPLES]
-    drawn = engine.generate(models.default(engine.generators), rows, [seed for _, seed in _EXAMPLES])
+    seeds = [seed for _, seed in _EXAMPLES]
+    drawn = engine.generate(models.default(engine.generators), rows, seeds, models.TYPICAL)
     return [_uri(images.enlarge(Image.fromarray(face), _LARGE)) for face in drawn]
 
 
