@@ -15,6 +15,14 @@ except ImportError:
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
+def cut_off(page):
+    """Lets no request through; one that is sent at once might still slip by, so this waits until one fails."""
+    page.route("**/component_server/**", lambda route: route.abort())
+    page.wait_for_function(
+        "fetch('/gradio_api/component_server/', {method: 'POST'}).then(() => false, () => true)"
+    )
+
+
 @pytest.fixture(scope="session")
 def address(engine):
     """Where the page over two tiny models is served."""

@@ -10,6 +10,7 @@ import app
 from fergan.engine import Engine
 from fergan.ui import film
 from tests import factory
+from tests.browser.conftest import cut_off
 from train import history, record
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -238,7 +239,7 @@ def test_the_gif_is_saved(watch, tmp_path):
 
 def test_a_film_that_does_not_come_is_told_and_asked_for_again(watch):
     page = watch()
-    page.route("**/component_server/**", lambda route: route.abort())
+    cut_off(page)
     page.locator(".evo [data-field=left]").select_option("cGAN")
     failed = page.locator(".evo-side[data-side=left] .failed")
     expect(failed).to_contain_text("server does not answer")

@@ -14,6 +14,7 @@ from fergan import checkpoint
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
 from fergan.ui.cards import EVOLUTION
+from tests.browser.conftest import cut_off
 from tests.test_gallery import DRAWN, READ
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -136,7 +137,7 @@ def test_faces_that_were_drawn_are_kept(compare):
     choose(page, "A", "new")
     expect(told(page)).to_contain_text("by new and cGAN")
     assert faces(page, "left") != before
-    page.route("**/component_server/**", lambda route: route.abort())
+    cut_off(page)
     choose(page, "A", "AC-GAN")
     expect(told(page)).to_contain_text("by AC-GAN and cGAN")
     assert faces(page, "left") == before
@@ -254,7 +255,7 @@ def test_the_training_is_watched_on_demand(compare):
 
 def test_an_evolution_that_does_not_come_is_told(compare):
     page = compare()
-    page.route("**/component_server/**", lambda route: route.abort())
+    cut_off(page)
     page.get_by_role("button", name="Watch it learn").click()
     expect(page.get_by_role("dialog").get_by_role("alert")).to_contain_text("The server does not answer.")
 
@@ -262,7 +263,7 @@ def test_an_evolution_that_does_not_come_is_told(compare):
 def test_a_server_that_is_gone_is_told_and_retried(compare):
     page = compare()
     place = page.locator("#gallery-read").bounding_box()
-    page.route("**/component_server/**", lambda route: route.abort())
+    cut_off(page)
     page.get_by_role("button", name="New seeds").click()
     for side in ("left", "right"):
         expect(page.locator(f".instead[data-side={side}]")).to_contain_text("The server does not answer.")

@@ -14,6 +14,7 @@ from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
 from fergan.ui import models
 from fergan.ui.blend import PLACES
+from tests.browser.conftest import cut_off
 from tests.browser.test_page import drop
 from tests.test_mix import styled, styled_weights  # noqa: F401 - fixtures
 
@@ -437,7 +438,7 @@ def test_history_brings_faces_back_after_a_reload(mix):
 def test_a_server_that_is_gone_is_told_and_retried(mix):
     page = mix()
     expect(said(page)).to_contain_text("happy")
-    page.route(REQUESTS, lambda route: route.abort())
+    cut_off(page)
     page.get_by_role("slider", name="sad").fill("37")
     expect(page.locator(".mix-face .failed")).to_contain_text("The server does not answer.")
     page.unroute(REQUESTS)

@@ -12,6 +12,7 @@ from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.ui import models
 from fergan.ui.sheet import Sheet
+from tests.browser.conftest import cut_off
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -82,7 +83,7 @@ def test_a_chip_under_the_pointer_is_drawn_before_the_click(visit):
     with page.expect_response("**/component_server/**"):
         page.locator(".chip", has_text="sad").hover()
     page.wait_for_timeout(200)  # the answer is put away
-    page.route("**/component_server/**", lambda route: route.abort())
+    cut_off(page)
     page.locator(".chip", has_text="sad").click()
     expect(said(page)).to_contain_text("16 sad")
     expect(page.locator(".failed")).to_be_hidden()
@@ -263,7 +264,7 @@ def test_other_files_get_a_sentence(visit, name, sentence):
 
 def test_a_server_that_is_gone_is_told_and_retried(visit):
     page = visit()
-    page.route("**/component_server/**", lambda route: route.abort())
+    cut_off(page)
     page.keyboard.press("1")
     # Gradio's client may still be connecting on a busy machine, and asks only then
     expect(page.locator(".failed")).to_contain_text("The server does not answer.", timeout=20_000)

@@ -11,6 +11,7 @@ import app
 from fergan import quiz
 from fergan.engine import Engine
 from tests import factory
+from tests.browser.conftest import cut_off
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -264,7 +265,7 @@ def test_the_stage_is_a_face_and_keys(visit):
 def test_a_server_that_is_gone_is_told_and_asked_again(play):
     page = play()
     failed = page.locator(".quiz .failed")
-    page.route(REQUESTS, lambda route: route.abort())
+    cut_off(page)
     page.keyboard.press("r")
     expect(failed).to_contain_text("The server does not answer.")
     page.unroute(REQUESTS)
@@ -272,7 +273,7 @@ def test_a_server_that_is_gone_is_told_and_asked_again(play):
     expect(said(page)).to_contain_text(re.compile("Right|Wrong"))  # the answer went through after all
     expect(page.locator(".quiz-answer.said")).to_have_attribute("data-say", "real")
     expect(failed).to_be_hidden()
-    page.route(REQUESTS, lambda route: route.abort())
+    cut_off(page)
     page.locator(".quiz [data-do=begin]").click()
     expect(failed).to_contain_text("The server does not answer.")
     page.unroute(REQUESTS)

@@ -11,6 +11,7 @@ from PIL import Image
 
 from fergan.emotions import EMOTIONS
 from fergan.ui import recognise
+from tests.browser.conftest import cut_off
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -159,7 +160,7 @@ def test_what_is_no_picture_gets_a_sentence(opened, engine, face):
 
 def test_a_server_that_is_gone_is_told_and_retried(opened, engine, face):
     page = opened()
-    page.route("**/component_server/**", lambda route: route.abort())
+    cut_off(page)
     choose(page, ("face.png", face))
     expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
     page.unroute("**/component_server/**")

@@ -15,6 +15,7 @@ from fergan.emotions import EMOTIONS
 from fergan.engine import Face
 from fergan.ui import models
 from fergan.ui.sheet import LARGE
+from tests.browser.conftest import cut_off
 from tests.browser.test_recognise import transfer
 from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
 from tests.test_translate import translating, translating_weights  # noqa: F401 - fixtures
@@ -60,14 +61,6 @@ def opened(visit):
 def choose(page, content, name="people.png"):
     page.get_by_label("Choose a photo").set_input_files(
         [{"name": name, "mimeType": "image/png", "buffer": content}]
-    )
-
-
-def cut_off(page):
-    """Lets no request through; one that is sent at once might still slip by, so this waits until one fails."""
-    page.route(REQUESTS, lambda route: route.abort())
-    page.wait_for_function(
-        "fetch('/gradio_api/component_server/', {method: 'POST'}).then(() => false, () => true)"
     )
 
 
