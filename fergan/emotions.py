@@ -19,6 +19,15 @@ def index(name: str) -> int:
         raise ValueError(f"Unknown emotion {name!r}: choose one of {', '.join(EMOTIONS)}.") from None
 
 
+def only(name: str) -> tuple[float, ...]:
+    """The seven weights of one emotion alone, by its name.
+
+    Raises:
+        ValueError: as `index`.
+    """
+    return tuple(float(place == index(name)) for place in range(len(EMOTIONS)))
+
+
 def one_hot(labels: Tensor) -> Tensor:
     """Labels, int64 [B] in 0..6 -> emotion, float32 [B, 7], each row all on one emotion."""
     return torch.nn.functional.one_hot(labels, len(EMOTIONS)).float()

@@ -22,6 +22,8 @@ from fergan.faces import crop, find_faces, whole_photo
 from fergan.images import Pixels, fit, from_array, to_array
 from fergan.models import preset
 from fergan.moments import LAST_SEED as LAST_SEED
+from fergan.moments import TYPICAL as TYPICAL
+from fergan.moments import VARIETY as VARIETY
 from fergan.moments import Drawer
 from fergan.moments import Moment as Moment
 from fergan.translation import Change as Change

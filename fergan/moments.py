@@ -12,6 +12,12 @@ from fergan.models import draw_noise, stylegan
 LAST_SEED = 2**32 - 1
 """Seeds run from 0 to this."""
 
+VARIETY = 0.7
+"""The truncation that a page opens with: most faces are whole there, and people still differ. Measured at 1."""
+
+TYPICAL = 0.5
+"""The truncation of faces to try a tab with: all are whole."""
+
 
 @dataclass(frozen=True)
 class Moment:

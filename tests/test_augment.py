@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fergan.augment import _translate, bend_faces, diff_augment, lend_features
+from fergan.augment import _translate, bend_faces, diff_augment, lend_features, mix_faces, vary_faces
 
 
 def test_nothing_at_chance_zero():
@@ -77,3 +77,56 @@ def test_nothing_at_0_and_one_generator_repeats(change):
         change(pictures, torch.Generator().manual_seed(1), 0.1),
     )
     assert float(change(pictures, torch.Generator().manual_seed(1), 0.9).abs().max()) <= 1
+
+
+def generator():
+    return torch.Generator().manual_seed(1)
+
+
+def test_varied_faces_stay_in_range_and_differ_one_by_one():
+    images = torch.rand(1, 1, 48, 48).expand(64, -1, -1, -1) * 2 - 1
+    varied = vary_faces(images, generator(), 1.0, 0.5)
+    assert varied.shape == images.shape
+    assert float(varied.abs().max()) <= 1
+    assert len({round(float(v), 5) for v in varied.mean(dim=(1, 2, 3))}) == 64
+    assert torch.equal(varied, vary_faces(images, generator(), 1.0, 0.5))
+
+
+def test_strength_0_is_the_identity():
+    images = torch.rand(4, 3, 48, 48)
+    assert torch.equal(vary_faces(images, generator(), 0.0, 0.0), images)
+    assert torch.allclose(vary_faces(images, generator(), 1e-6, 0.0), images, atol=1e-3)
+
+
+def test_a_shift_moves_what_is_seen_and_no_more_than_a_tenth():
+    images = torch.full((256, 1, 48, 48), -1.0)
+    images[:, :, 23:25, 23:25] = 1.0
+    varied = vary_faces(images, generator(), 1.0, 0.0) - vary_faces(images, generator(), 1.0, 0.0).amin(
+        (2, 3), keepdim=True
+    )
+    weight = varied[:, 0] / varied.sum((2, 3))[:, :, None]
+    across = (weight.sum(1) * torch.arange(48)).sum(1)
+    moved = (across - 23.5).abs()
+    assert 3 < float(moved.max()) < 0.1 * 48 * 1.35  # a tenth of the side, turned and scaled
+
+
+def test_erasing_covers_its_share():
+    images = torch.full((2000, 1, 48, 48), -1.0)
+    covered = (vary_faces(images, generator(), 0.0, 0.5) != -1).float().mean(dim=(1, 2, 3))
+    assert float((covered > 0).float().mean()) == pytest.approx(0.5, abs=0.05)
+    assert float(covered[covered > 0].min()) > 0.01
+    assert float(covered.max()) < 0.25
+
+
+def test_mixup_keeps_rows_of_the_target():
+    images, target = torch.rand(64, 1, 8, 8), torch.eye(7)[torch.arange(64) % 7]
+    mixed, rows = mix_faces(images, target, generator(), 1.0)
+    assert torch.allclose(rows.sum(1), torch.ones(64), atol=1e-6)
+    assert float(mixed.mean()) == pytest.approx(float(images.mean()), abs=0.05)
+    assert int((rows.max(1).values < 1).sum()) > 40
+    whole, same = mix_faces(images, target, generator(), 0.0)
+    assert whole is images
+    assert same is target
+    flat = torch.arange(4.0)[:, None, None, None].expand(4, 1, 2, 2)  # image and target mix alike
+    values, weights = mix_faces(flat, torch.eye(7)[:4], generator(), 1.0)
+    assert torch.allclose(values[:, 0, 0, 0], weights @ torch.arange(7.0))

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from fergan.images import to_model, to_pixels
+from fergan.moments import Drawer
 from train.pairs import Pairs, lit_alike
 from train.processes import Share
 
@@ -41,7 +42,7 @@ def bank(labels=range(7), truncation=0.9, **changes):
     painter = Painter()
     painter.forward = lambda noise, emotion: Painter.forward(None, noise.abs() + 0.5, emotion)
     options = {"count": 84, "partial": 0.0, "trusted": 0.3, "read": seen} | changes
-    return Pairs(painter, 3, list(labels), truncation, CPU, **options)
+    return Pairs(Drawer(painter, 3, CPU), list(labels), truncation, **options)
 
 
 def draw(**changes):

@@ -17,7 +17,7 @@ from starlette.testclient import TestClient
 
 import app
 from fergan import provenance
-from fergan.emotions import EMOTIONS
+from fergan.emotions import EMOTIONS, only
 from fergan.engine import Engine, Face
 from fergan.images import from_photo
 from fergan.ui import blend, edit, models, theme, translate
@@ -320,7 +320,7 @@ def test_a_profile_of_other_colours_is_left_out(ask, photo):
 
 
 def a_film(kind="gif", start="photo", **changes):
-    asked = Edit("stargan", edit.only("happy"), 0.8, (Face(60, 60, 100),))
+    asked = Edit("stargan", only("happy"), 0.8, (Face(60, 60, 100),))
     return Film(dataclasses.replace(asked, **changes), start, 0.4, kind)
 
 
@@ -354,7 +354,7 @@ def test_a_film_goes_there_and_back(translating, grey, start):
 
 def test_a_neutral_start_leads_from_neutral_to_the_expression():
     film = a_film(start="neutral", emotion=(0, 0, 0, 0.5, 0.5, 0, 0))
-    assert film.at(0).emotion == edit.only("neutral")
+    assert film.at(0).emotion == only("neutral")
     assert film.at(0.5).emotion == (0, 0, 0, 0.25, 0.25, 0, 0.5)
     assert film.at(1).emotion == film.edit.emotion
     assert {film.at(share).intensity for share in (0, 0.5, 1)} == {0.8}
@@ -444,7 +444,7 @@ def test_a_photo_is_changed_through_the_endpoint(client, translating, people, tm
     for number, faces in ((0, all_faces), (1, all_faces[:1]), (2, all_faces[1:])):
         path = Path(client.predict(sending, "Sad", 0.5, "stargan", number, api_name="/translate"))
         assert path.name == "edited_sad_stargan.png"
-        changed = translating.translate("stargan", people, edit.only("sad"), 0.5, faces).photo
+        changed = translating.translate("stargan", people, only("sad"), 0.5, faces).photo
         assert np.array_equal(np.array(Image.open(path)), changed)
         assert provenance.read(path).edited == (0.5, len(faces))
     assert not list(Path(gr.File(render=False).GRADIO_CACHE).rglob("only-here.png"))

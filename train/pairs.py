@@ -10,7 +10,7 @@ from itertools import permutations
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from tqdm import tqdm
 
 from fergan.emotions import EMOTIONS
@@ -51,11 +51,9 @@ class Pairs:
 
     def __init__(
         self,
-        network: nn.Module,
-        noise_dim: int,
+        drawer: Drawer,
         labels: Sequence[int],
         truncation: float,
-        device: torch.device,
         *,
         count: int,
         partial: float,
@@ -68,24 +66,20 @@ class Pairs:
         Raises:
             ValueError: none that is read as what it was drawn for.
         """
-        self.drawer, self.truncation, self.device = Drawer(network, noise_dim, device), truncation, device
-        self.partial, self.read, self.rng = partial, read, torch.Generator().manual_seed(seed)
-        ways = torch.tensor(list(permutations(labels, 2)))
+        rng, ways = torch.Generator().manual_seed(seed), torch.tensor(list(permutations(labels, 2)))
         wanted = torch.full((len(ways),), -(-count // len(ways)))
-        kept: list[Pair] = []
-        with tqdm(total=int(wanted.sum()), desc="drawing pairs", unit="pair", leave=False) as bar:
-            for _ in range(TRIES * -(-int(wanted.sum()) // BATCH)):
+        total, kept = int(wanted.sum()), list[Pair]()
+        with tqdm(total=total, desc="drawing pairs", unit="pair", leave=False) as bar:
+            for _ in range(TRIES * -(-total // BATCH)):
                 if not wanted.any():
                     break
-                asked = torch.multinomial(wanted.float(), BATCH, replacement=True, generator=self.rng)
-                pair = self._draw(ways[asked])
+                asked = torch.multinomial(wanted.float(), BATCH, replacement=True, generator=rng)
+                pair = _drawn(drawer, ways[asked], truncation, partial, rng, read)
                 good = pair.trust.cpu() >= trusted
-                place = (
-                    (asked[:, None] == asked).tril().logical_and(good).sum(1)
-                )  # the how many-th of its way
-                good &= place <= wanted[asked]
+                # a good one is kept while its way wants more: how many of the same stand before it, and itself
+                good &= ((asked[:, None] == asked).tril() & good).sum(1) <= wanted[asked]
                 wanted -= asked[good].bincount(minlength=len(ways))
-                kept.append(_stored(pair.rows(good.to(device))))
+                kept.append(_stored(pair.rows(good.to(drawer.device))))
                 bar.update(int(good.sum()))
         self.pairs = Pair(*map(torch.cat, zip(*kept, strict=True)))
         self.short = {
@@ -105,7 +99,7 @@ class Pairs:
 
     def take(self, count: int, rng: torch.Generator, share: Share = ALONE) -> Pair:
         """So many of them at random, half of them mirrored; of several processes each takes its share of a draw."""
-        chance = share.draw(torch.rand, 2, count, generator=rng, dim=1).to(self.device)
+        chance = share.draw(torch.rand, 2, count, generator=rng, dim=1).to(self.pairs.trust.device)
         found = self.pairs.rows((chance[0] * len(self)).long())
         mirrored = (chance[1] < 0.5)[:, None, None, None]
         before, after = (
@@ -113,19 +107,22 @@ class Pairs:
         )
         return found._replace(before=before, after=after)
 
-    @torch.no_grad()
-    def _draw(self, ways: Tensor) -> Pair:
-        """A pair for each way, labels [B, 2]."""
-        noise = torch.randn(len(ways), self.drawer.noise_dim, generator=self.rng).to(self.device)
-        start, target = torch.eye(len(EMOTIONS))[ways.T].to(self.device)
-        part, amount = torch.rand(2, len(ways), generator=self.rng).to(self.device)
-        intensity = torch.where(part < self.partial, amount, torch.ones_like(amount))
-        asked = torch.lerp(start, target, intensity[:, None])
-        before = self.drawer.faces(noise, start, self.truncation)
-        after = lit_alike(self.drawer.faces(noise, asked, self.truncation), before)
-        source = self.read(before, start)
-        trust = _agreement(source, start) * _agreement(self.read(after, asked), asked)
-        return Pair(before, source, target, intensity, after, trust)
+
+@torch.no_grad()
+def _drawn(
+    drawer: Drawer, ways: Tensor, truncation: float, partial: float, rng: torch.Generator, read: Read
+) -> Pair:
+    """A pair for each way, labels [B, 2]."""
+    noise = torch.randn(len(ways), drawer.noise_dim, generator=rng).to(drawer.device)
+    start, target = torch.eye(len(EMOTIONS))[ways.T].to(drawer.device)
+    part, amount = torch.rand(2, len(ways), generator=rng).to(drawer.device)
+    intensity = torch.where(part < partial, amount, torch.ones_like(amount))
+    asked = torch.lerp(start, target, intensity[:, None])
+    before = drawer.faces(noise, start, truncation)
+    after = lit_alike(drawer.faces(noise, asked, truncation), before)
+    source = read(before, start)
+    trust = _agreement(source, start) * _agreement(read(after, asked), asked)
+    return Pair(before, source, target, intensity, after, trust)
 
 
 def _stored(pair: Pair) -> Pair:

@@ -13,8 +13,8 @@ from tqdm import tqdm
 
 from fergan import animate
 from fergan.checkpoint import replace_file
-from fergan.emotions import EMOTIONS
-from fergan.engine import Engine, Moment
+from fergan.emotions import EMOTIONS, only
+from fergan.engine import TYPICAL, VARIETY, Engine, Moment
 from fergan.images import Pixels, enlarge, sheet
 from fergan.provenance import Record, png
 from train import run
@@ -23,7 +23,6 @@ ORDER = (6, 3, 5, 2, 1, 0, 4)
 """The way through the emotions: neighbours lie near each other on the wheel of the tab Mix."""
 HOLD = 6  # frames that a film rests at each emotion
 RATE = 15  # frames a second
-PLAIN = 0.5  # truncation of the face that is translated
 
 
 @dataclass(frozen=True)
@@ -38,7 +37,7 @@ class ShowcaseConfig:
     )
     seeds: str = field(default="7,8,9,10,11,12,13,14", metadata={"help": "people of sheet and film"})
     face: int = field(default=22, metadata={"help": "seed of the translator's neutral face"})
-    truncation: float = field(default=0.7, metadata={"help": "variety, 0 to 1"})
+    truncation: float = field(default=VARIETY, metadata={"help": "variety, 0 to 1"})
     factor: int = field(default=2, metadata={"help": "how many times larger than its pixels a face is shown"})
     out: str = field(default="tests/browser", metadata={"help": "folder of the pictures"})
 
@@ -49,11 +48,6 @@ class ShowcaseConfig:
     def people(self) -> list[int]:
         """The seeds as numbers."""
         return [int(seed) for seed in self.seeds.split(",") if seed.strip().isdigit()]
-
-
-def only(label: int) -> tuple[float, ...]:
-    """The weights of one emotion alone."""
-    return tuple(float(place == label) for place in range(len(EMOTIONS)))
 
 
 def record(engine: Engine, model: str, config: ShowcaseConfig, **facts: object) -> Record:
@@ -72,7 +66,9 @@ def people(engine: Engine, config: ShowcaseConfig) -> Image.Image:
     """A row for each emotion, a column for each person."""
     seeds, rows = config.people(), []
     for label in range(len(EMOTIONS)):
-        rows.append(engine.generate(config.generator, [only(label)] * len(seeds), seeds, config.truncation))
+        rows.append(
+            engine.generate(config.generator, [only(EMOTIONS[label])] * len(seeds), seeds, config.truncation)
+        )
     return enlarge(sheet(np.concatenate(rows), columns=len(seeds)), config.factor)
 
 
@@ -82,9 +78,13 @@ def compared(config: ShowcaseConfig) -> Image.Image:
     rows = []
     for folder in (*config.before.split(","), f"{config.models}/{config.generator}"):
         engine = Engine([folder])
-        (name,) = engine.generators
+        if len(engine.generators) != 1:
+            raise ValueError(f"--before names checkpoints of one generator each; {folder} is none.")
+        name = engine.generators[0]
         variety = config.truncation if name == config.generator else 1.0  # theirs know none
-        rows += [engine.generate(name, [only(label)] * len(seeds), seeds, variety) for label in labels]
+        rows += [
+            engine.generate(name, [only(EMOTIONS[label])] * len(seeds), seeds, variety) for label in labels
+        ]
     return enlarge(sheet(np.concatenate(rows), columns=len(seeds)), config.factor)
 
 
@@ -103,7 +103,7 @@ def resting(frames: Iterator[Pixels], steps: int) -> Iterator[Pixels]:
 def film(engine: Engine, config: ShowcaseConfig, steps: int = 8) -> bytes:
     """All people at once through all emotions, as WebP."""
     seeds = config.people()
-    ways = [[Moment(only(label), seed, config.truncation) for label in ORDER] for seed in seeds]
+    ways = [[Moment(only(EMOTIONS[label]), seed, config.truncation) for label in ORDER] for seed in seeds]
     films = [engine.animate(config.generator, way, steps) for way in ways]
     columns = (len(seeds) + 1) // 2
     moments = tuple(
@@ -120,13 +120,13 @@ def film(engine: Engine, config: ShowcaseConfig, steps: int = 8) -> bytes:
 
 def drawn(engine: Engine, config: ShowcaseConfig) -> Pixels:
     """The neutral face that is translated, uint8 [1, H, W]: a plain one, as the page's own examples are."""
-    return engine.generate(config.generator, [only(EMOTIONS.index("neutral"))], [config.face], PLAIN)
+    return engine.generate(config.generator, [only("neutral")], [config.face], TYPICAL)
 
 
 def strip(engine: Engine, config: ShowcaseConfig) -> Image.Image:
     """The face as it was drawn, then what a translator makes of it: its six other emotions."""
     face, asked = drawn(engine, config), [label for label in ORDER if EMOTIONS[label] != "neutral"]
-    six = [engine.translate_faces(config.translator, face, [only(label)], [1.0]) for label in asked]
+    six = [engine.translate_faces(config.translator, face, [only(EMOTIONS[label])], [1.0]) for label in asked]
     return enlarge(sheet(np.concatenate([face, *six]), columns=7), 2 * config.factor)
 
 
@@ -137,7 +137,7 @@ def turning(engine: Engine, config: ShowcaseConfig, steps: int = 8) -> bytes:
     def way(label: int) -> Iterator[Pixels]:
         shares = [(1 - np.cos(np.pi * step / steps)) / 2 for step in range(steps + 1)]
         for share in [0.0] * HOLD + shares + [1.0] * HOLD + shares[-2:0:-1]:
-            yield engine.translate_faces(config.translator, face, [only(label)], [share])[0]
+            yield engine.translate_faces(config.translator, face, [only(EMOTIONS[label])], [share])[0]
 
     frames = together([way(label) for label in asked], columns=len(asked))
     told = record(engine, config.translator, config, edited=(1.0, len(asked)))

@@ -373,17 +373,18 @@ def prepare(
         drawer = helper(config.pairs, "generator", network, device, "paired")
         noise_dim = checkpoint.describe(Path(config.pairs)).build_config().noise_dim
         game.pairs = Pairs(
-            drawer,
-            noise_dim,
+            Drawer(drawer, noise_dim, device),
             config.known(),
             recipe.typical,
-            device,
             count=recipe.pairs,
             partial=recipe.partial,
             trusted=recipe.trusted,
             read=game.read,
             seed=config.seed,
         )
+        if game.pairs.short:
+            few = ", ".join(f"{way} ({missing} missing)" for way, missing in game.pairs.short.items())
+            accelerator.print(f"The generator draws too few pairs that the teacher trusts: {few}.")
     game.share = share_of(accelerator, recipe.batch)
     rows = data.conditions(training, recipe.conditions)
     if teacher is not None:  # once, rather than each time that a face is drawn

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from fergan import animate, emotions, provenance
+from fergan import animate, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine, Face, Translation
 from fergan.images import Pixels, from_photo
@@ -201,16 +201,6 @@ def strength(value: Any) -> float:
     if not 0 <= found <= STRONGEST:
         raise ValueError(f"The intensity runs from 0 to {STRONGEST}; got {value}.")
     return found
-
-
-def only(emotion: str) -> tuple[float, ...]:
-    """The seven weights of one emotion alone.
-
-    Raises:
-        ValueError: an unknown name.
-    """
-    label = emotions.index(emotion)
-    return tuple(float(place == label) for place in range(len(EMOTIONS)))
 
 
 def encoded(picture: Image.Image) -> tuple[str, bytes]:

@@ -3,6 +3,8 @@
 from typing import Any
 
 from fergan.engine import JUDGE, Engine
+from fergan.engine import TYPICAL as TYPICAL
+from fergan.engine import VARIETY as VARIETY
 from fergan.metrics import METRICS
 
 TITLES = {
@@ -26,12 +28,6 @@ WHAT = {
 PRESETS = {"fixed": "our own recipe", "published": "the student project's system, bugs included"}
 FAVOURITES = ("stylegan", "acgan")
 """The model that a page opens with is the first of these that is there, the best measured, else the first of all."""
-
-VARIETY = 0.7
-"""The truncation that a page opens with: most faces are whole there, and people still differ. Measured at 1."""
-
-TYPICAL = 0.5
-"""The truncation of faces to try a tab with: all are whole."""
 
 
 def default(names: list[str]) -> str:

@@ -15,7 +15,7 @@ from PIL import Image
 
 from fergan import images
 from fergan.animate import KINDS
-from fergan.emotions import EMOTIONS
+from fergan.emotions import EMOTIONS, only
 from fergan.engine import NOBODY, Engine, Face
 from fergan.images import from_photo
 from fergan.ui import blend, edit, models
@@ -103,7 +103,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
         photo, asked = _photo(fields), Edit.parse({**fields, "emotion": {EMOTIONS[0]: 1}})
         if max(photo.size) > THUMB:
             raise ValueError(f"Small faces are at most {THUMB} pixels wide and high; got {photo.size}.")
-        drawn = [Edit(asked.model, edit.only(name), asked.intensity, asked.faces) for name in EMOTIONS]
+        drawn = [Edit(asked.model, only(name), asked.intensity, asked.faces) for name in EMOTIONS]
         return {"faces": [_uri(one.apply(engine, photo).photo) for one in drawn]}
 
     @answers
@@ -158,7 +158,7 @@ def _read(engine: Engine, judge: str, faces: images.Pixels) -> list[list[float]]
 
 def _examples(engine: Engine) -> list[str]:
     """Faces to try, drawn here: nobody's photo is needed."""
-    rows = [edit.only(emotion) for emotion, _ in _EXAMPLES]
+    rows = [only(emotion) for emotion, _ in _EXAMPLES]
     seeds = [seed for _, seed in _EXAMPLES]
     drawn = engine.generate(models.default(engine.generators), rows, seeds, models.TYPICAL)
     return [_uri(images.enlarge(Image.fromarray(face), _LARGE)) for face in drawn]
@@ -222,7 +222,7 @@ def _endpoint(engine: Engine) -> None:
                 raise ValueError("Send a photo; none came.")
             content = taken(Path(photo))
             faces = _chosen(engine, from_photo(content), model, face)
-            asked = Edit(model, edit.only(emotion), edit.strength(intensity), faces)
+            asked = Edit(model, only(emotion), edit.strength(intensity), faces)
             return written([asked.file(engine, content)], Path(file.GRADIO_CACHE))[0]
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error

@@ -1,0 +1,400 @@
+"""train.classifier as a user runs it: schedule, folds, runs, transfer."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from accelerate import Accelerator
+from PIL import Image
+from safetensors.torch import load_file
+
+from fergan import checkpoint, data
+from fergan.emotions import EMOTIONS
+from fergan.models import MODELS
+from tests import factory
+from tests.test_classifier import FOUR, network, small
+from train import classifier, report, run
+from train.classifier_recipes import RECIPES, ClassifierRecipe, EarlyStopping
+from train.folds import k_folds, same_faces
+from train.learner import Learner, Schedule, hold_out, split
+
+ROOT = Path(__file__).resolve().parents[1]
+EACH = list(MODELS["classifier"])
+TINY = "width=4 batch=16 mixup=0 erase=0 augment=0.3 learning_rate=0.05"
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("faces")
+    os.environ["FERGAN_CACHE"] = str(folder / "cache")
+    pictures = factory.draw_faces(210)
+    pictures[200] = pictures[5]  # a row of PrivateTest stands in Training
+    votes = torch.randint(0, 4, (210, 10)).tolist()
+    yield factory.write_packed(folder / "packed", pictures, votes=votes)
+    del os.environ["FERGAN_CACHE"]
+
+
+@pytest.fixture
+def many(tmp_path):
+    """Enough faces to learn from, without votes."""
+    pictures = factory.draw_faces(350)
+    pictures[341] = pictures[5]
+    return factory.write_packed(tmp_path / "packed", pictures)
+
+
+def config(faces, out, **changes):
+    options = {"model": "teacher", "epochs": 2, "precision": "fp32", "cpu": True, "set": TINY}
+    return classifier.TrainConfig(data=str(faces), out=str(out), **options | changes)
+
+
+def train(settings):
+    return classifier.train(settings, Accelerator(cpu=True))
+
+
+# --- schedule, early stopping, folds --------------------------------------------------------------------
+
+
+def test_the_learning_rate_warms_up_and_falls_to_0():
+    recipe = ClassifierRecipe(learning_rate=0.2)
+    assert recipe.rate(0.01) == pytest.approx(0.1, rel=1e-3)
+    assert recipe.rate(0.5) == pytest.approx(0.1)
+    assert recipe.rate(1.0) == pytest.approx(0, abs=1e-12)
+
+
+def test_an_epoch_is_every_face_once():
+    schedule = Schedule(ClassifierRecipe(batch=10, epochs=3), 50, seed=4)
+    assert (schedule.per_epoch, schedule.planned) == (5, 150)
+    first, second = (torch.cat([schedule.rows(step) for step in range(s, s + 5)]) for s in (0, 5))
+    assert first.sort().values.tolist() == second.sort().values.tolist() == list(range(50))
+    assert not torch.equal(first, second)
+    assert torch.equal(Schedule(ClassifierRecipe(batch=10, epochs=3), 50, seed=4).rows(7), second[20:30])
+    frozen = Schedule(ClassifierRecipe(batch=10, epochs=3, frozen_epochs=1, unfrozen_rate=0.1), 50, 4)
+    assert frozen.rate(4) == pytest.approx(schedule.rate(4))
+    assert frozen.rate(5) == pytest.approx(0.1 * schedule.rate(5))
+
+
+@pytest.mark.parametrize(
+    ("patience", "delta", "values", "stops_after", "best"),
+    [
+        (2, 0.0, [0.1, 0.3, 0.2, 0.3, 0.4], 4, 0.3),  # an equal value is no better
+        (2, 0.0, [0.1, 0.3, 0.2, 0.4, 0.3], None, 0.4),
+        (0, 0.0, [0.5, 0.1, 0.1, 0.1], None, 0.5),
+        (2, 0.1, [0.1, 0.15, 0.19], 3, 0.1),  # the students' ten points
+    ],
+)
+def test_early_stopping(patience, delta, values, stops_after, best):
+    stopping, stopped = EarlyStopping(patience, delta), None
+    for number, value in enumerate(values, 1):
+        stopping.better(value)
+        if stopping.over:
+            stopped = number
+            break
+    assert (stopped, stopping.best) == (stops_after, best)
+
+
+def test_folds_are_disjoint_cover_all_and_are_stratified():
+    labels = torch.randint(0, 7, (503,), generator=torch.Generator().manual_seed(1))
+    groups = torch.arange(503)
+    groups[100:104] = groups[7]  # four copies of a face
+    groups = torch.unique(groups, return_inverse=True)[1]
+    fold = k_folds(labels, groups, 10, seed=0)
+    assert fold.shape == labels.shape
+    counts = fold.bincount(minlength=10)
+    assert int(counts.sum()) == 503  # each row in one fold: disjoint, and all are covered
+    assert int(counts.max() - counts.min()) <= 5
+    for label in range(7):
+        shares = fold[labels == label].bincount(minlength=10)
+        assert int(shares.max() - shares.min()) <= 5
+    assert len(fold[groups == groups[7]].unique()) == 1
+    assert torch.equal(fold, k_folds(labels, groups, 10, seed=0))
+    assert not torch.equal(fold, k_folds(labels, groups, 10, seed=1))
+    alone = k_folds(labels, torch.arange(503), 10, seed=0)  # without copies, to the face
+    for label in range(7):
+        shares = alone[labels == label].bincount(minlength=10)
+        assert int(shares.max() - shares.min()) <= 1
+    with pytest.raises(ValueError, match="at most the 3 faces"):
+        k_folds(labels[:3], torch.arange(3), 4, seed=0)
+
+
+def test_same_faces_and_what_is_held_out(faces):
+    images = torch.randint(0, 255, (5, 1, 4, 4), dtype=torch.uint8)
+    images[3] = images[1]
+    assert same_faces(images).tolist() == [0, 1, 2, 1, 3]
+    parts = split(data.load(faces), list(range(7)), ClassifierRecipe())
+    fold = torch.arange(len(parts.training)) % 3
+    held = hold_out(parts, fold, 1)
+    assert len(held.training) + len(held.tests["held_out"]) == len(parts.training)
+    assert torch.equal(held.target, parts.target[fold != 1])
+
+
+@pytest.mark.parametrize("kind", ["onehot", "votes", "mix"])
+def test_targets_sum_to_1_over_the_known_emotions(faces, kind):
+    known = small("m1", emotions=FOUR).known()
+    recipe = ClassifierRecipe(targets=kind, smoothing=0.1)
+    parts = split(data.load(faces), known, recipe)
+    assert torch.allclose(parts.target.sum(1), torch.ones(len(parts.target)), atol=1e-5)
+    assert bool((parts.target[:, [0, 1, 2]] == 0).all())
+    assert float(parts.target[:, known].min()) >= 0.1 / 4 - 1e-6
+    assert set(parts.training.labels.tolist()) == set(known)
+    assert (len(parts.tests["private"]), len(parts.tests["private_clean"])) == (24, 23)
+
+
+# --- train.classifier -----------------------------------------------------------------------------------
+
+
+def test_a_run_learns_and_leaves_all_its_files(many, tmp_path, monkeypatch):
+    monkeypatch.setattr(classifier, "LOG_EVERY", 3)
+    sentence = train(config(many, tmp_path, epochs=20))
+    assert "PrivateTest: " in sentence
+    described, network = checkpoint.load(tmp_path / "checkpoint")
+    metrics = described.metrics
+    assert metrics["private"]["accuracy"] > 0.85
+    assert (metrics["private"]["n"], metrics["private_clean"]["n"]) == (70, 69)
+    assert metrics["temperature"] == pytest.approx(float(network.head.temperature), rel=1e-3)
+    assert metrics["private"]["ece"] < metrics["private"]["ece_before"]
+    assert metrics["private"]["recall"].keys() == set(EMOTIONS)
+    assert sum(map(sum, metrics["private"]["confusion"])) == 70
+    assert described.training["seed"] == 0
+    card = (tmp_path / "checkpoint" / "README.md").read_text()
+    assert "confusion.png" in card
+    assert f"{metrics['private']['accuracy']:.1%}" in card
+    for name in ("confusion.png", "reliability.png"):
+        with Image.open(tmp_path / "checkpoint" / name) as picture:
+            assert picture.width > 400
+    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
+    assert {"loss", "images_per_second"} <= lines[0].keys()
+    best = max(line.get("accuracy", 0) for line in lines)
+    assert metrics["public"]["accuracy"] == pytest.approx(best, abs=0.03)  # weights are rounded to float16
+    assert json.loads((tmp_path / report.REPORT).read_text())["metrics"] == metrics
+    test = data.load(many).split("PrivateTest", clean=False)  # what was told is what is kept
+    answers = network(test.images.float() / 127.5 - 1).argmax(1)
+    assert float((answers == test.labels).float().mean()) == pytest.approx(
+        metrics["private"]["accuracy"], 1e-4
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "settings"),
+    [
+        ("teacher", TINY.replace("mixup=0", "mixup=0.5 ema_images=100")),
+        ("judge", TINY + " frozen_epochs=1 dropout=0.3 optimizer=adamw"),
+    ],
+)
+def test_resuming_equals_not_having_stopped(faces, tmp_path, model, settings):
+    own = {"model": model, "set": settings, "epochs": 3}
+    train(config(faces, tmp_path / "whole", **own))
+    train(config(faces, tmp_path / "parts", images=64, **own))  # in the middle of the first epoch
+    train(config(faces, tmp_path / "parts", images=208, resume=True, **own))
+    train(config(faces, tmp_path / "parts", resume=True, **own))
+    whole, parts = (load_file(tmp_path / part / run.STATE) for part in ("whole", "parts"))
+    assert whole.keys() == parts.keys()
+    assert any(key.startswith("best.") for key in whole)
+    assert [key for key in whole if not torch.equal(whole[key], parts[key])] == []
+    reports = [
+        json.loads((tmp_path / part / report.REPORT).read_text())["metrics"] for part in ("whole", "parts")
+    ]
+    assert reports[0] == reports[1]
+
+
+def test_frozen_epochs_move_the_head_alone(faces):
+    recipe = ClassifierRecipe(frozen_epochs=1, optimizer="adamw")
+    learner = Learner(network("judge"), recipe, 0, torch.device("cpu"), "fp32")
+    pixels = torch.randint(0, 256, (8, 1, 48, 48), dtype=torch.uint8)
+    before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
+    learner.begin(0)
+    learner.step(pixels, torch.eye(7)[[0] * 8], 0.1)
+    moved = [n for n, t in learner.network.state_dict().items() if not torch.equal(t, before[n])]
+    assert moved == ["head.linear.weight", "head.linear.bias"]
+    learner.begin(1)
+    learner.step(pixels, torch.eye(7)[[0] * 8], 0.1)
+    assert not torch.equal(learner.network.stem.weight, before["stem.weight"])
+
+
+def test_early_stopping_ends_a_run_and_keeps_the_best(faces, tmp_path, monkeypatch):
+    rights = iter([0.2, 0.6, 0.5, 0.4, 0.9])
+    monkeypatch.setattr(classifier, "accuracy", lambda predicted, labels: next(rights))
+    own = config(faces, tmp_path, epochs=10, set=TINY + " patience=2")
+    assert train(own).startswith("Stopped: 2 epochs brought nothing better")
+    assert checkpoint.describe(tmp_path / "checkpoint").metrics["epoch"] == 2
+    again = config(faces, tmp_path, epochs=10, set=TINY + " patience=2", resume=True)
+    assert train(again).startswith("Stopped: 2 epochs brought nothing better")
+
+
+def test_cross_validation_goes_on_where_it_was(faces, tmp_path):
+    own = config(faces, tmp_path, model="m3", set="batch=32", epochs=1, folds=2, emotions=FOUR)
+    sentence = train(own)
+    summary = json.loads((tmp_path / "folds.json").read_text())
+    assert sentence.startswith("2 folds: ")
+    assert len(summary["accuracy"]) == 2
+    assert summary["mean"] == pytest.approx(sum(summary["accuracy"]) / 2)
+    reports = [json.loads((tmp_path / f"fold-0{n}" / report.REPORT).read_text()) for n in (1, 2)]
+    assert [found["fold"] for found in reports] == ["1 of 2", "2 of 2"]
+    learnt_from = split(data.load(faces), small("m3", emotions=FOUR).known(), ClassifierRecipe()).training
+    assert sum(found["metrics"]["held_out"]["n"] for found in reports) == len(learnt_from)
+    stamp = (tmp_path / "fold-01" / report.REPORT).stat().st_mtime_ns
+    train(classifier.dataclasses.replace(own, resume=True))
+    assert (tmp_path / "fold-01" / report.REPORT).stat().st_mtime_ns == stamp
+    with pytest.raises(ValueError, match="is of a run with recipe"):
+        train(classifier.dataclasses.replace(own, resume=True, set="batch=16"))
+
+
+def test_another_experiment_is_not_resumed(faces, tmp_path):
+    train(config(faces, tmp_path, images=32))
+    with pytest.raises(ValueError, match="is of a run with recipe"):
+        train(config(faces, tmp_path, set=TINY + " smoothing=0", resume=True))
+    with pytest.raises(FileNotFoundError, match="no run to resume"):
+        train(config(faces, tmp_path / "other", resume=True))
+
+
+def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(faces, tmp_path, monkeypatch):
+    train(config(faces, tmp_path, images=32))
+    good = (tmp_path / run.STATE).read_bytes()
+    monkeypatch.setattr("train.learner.losses.soft_cross_entropy", lambda a, b: a.mean() * float("nan"))
+    with pytest.raises(FloatingPointError, match="loss is not finite"):
+        train(config(faces, tmp_path, resume=True))
+    assert (tmp_path / run.STATE).read_bytes() == good
+
+
+def command(faces, out, *flags):
+    own = [sys.executable, "-m", "train.classifier", "--data", str(faces), "--out", str(out), "--cpu"]
+    return [*own, "--model", "teacher", "--set", TINY, *flags]
+
+
+def environment():
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
+
+
+def test_a_signal_saves_and_exits(faces, tmp_path):
+    process = subprocess.Popen(
+        command(faces, tmp_path, "--epochs", "100000"),
+        env=environment(),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        deadline = time.monotonic() + 90
+        while (
+            not (tmp_path / "log.jsonl").is_file() or "accuracy" not in (tmp_path / "log.jsonl").read_text()
+        ):
+            assert time.monotonic() < deadline, "the run wrote no epoch"
+            assert process.poll() is None, process.communicate()[1].decode()
+            time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        out, error = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == 0, error.decode()
+    assert "Stopped: SIGINT" in out.decode()
+    assert run.load_state(tmp_path / run.STATE)[1]["seen"] >= 64
+    assert not (tmp_path / "checkpoint").exists()  # PrivateTest is for runs that are over
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"data": "/nowhere"}, "/nowhere does not exist"),
+        ({"set": "widht=4"}, "got 'widht=4'"),
+        ({"set": "optimizer=lion"}, "sgd or adamw"),
+        ({"set": "mixup=2"}, "mixup must be between 0 and 1"),
+        ({"targets": "soft"}, "targets must be one of"),
+        ({"model": "vae"}, "Unknown classifier 'vae'"),
+        ({"precision": "fp8"}, "auto, bf16 or fp32"),
+        ({"emotions": "happy,glad"}, "Unknown emotion 'glad'"),
+        ({"folds": 1}, "--folds must be 2 or more"),
+        ({"epochs": -1}, "must be 0 or more"),
+        ({"pretrained": "x.pth"}, "teacher has none"),
+    ],
+)
+def test_what_cannot_run_is_refused_in_a_sentence(faces, tmp_path, flags, words):
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        train(config(flags.pop("data", faces), tmp_path, **flags))
+
+
+def test_a_refusal_shows_no_trace(faces, tmp_path):
+    done = subprocess.run(
+        command(faces, tmp_path, "--out", "/dev/null/run"),
+        env=environment(),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Training stopped: ")
+    assert "Traceback" not in done.stderr
+
+
+def test_recipes_cover_every_classifier():
+    assert set(EACH) < set(RECIPES)
+
+
+# --- transfer -------------------------------------------------------------------------------------------
+
+torchvision = pytest.importorskip("train.transfer")._torchvision
+
+
+@pytest.fixture(scope="module")
+def mobilenet(tmp_path_factory):
+    """torchvision's MobileNetV3 with random weights, as a file."""
+    path = tmp_path_factory.mktemp("weights") / "mobilenet.pth"
+    torch.manual_seed(0)
+    torch.save(torchvision().models.get_model("mobilenet_v3_large").state_dict(), path)
+    return path
+
+
+def test_transfer_from_a_local_file(faces, tmp_path, mobilenet):
+    settings = "batch=8 frozen_epochs=1 enlarge=1"
+    own = {"model": "mobilenet_v3", "set": settings, "pretrained": str(mobilenet), "epochs": 2, "images": 24}
+    assert "PrivateTest" in train(config(faces, tmp_path, **own))
+    found = json.loads((tmp_path / report.REPORT).read_text())
+    assert found["preset"] == "mobilenet_v3"
+    assert (tmp_path / "confusion.png").is_file()
+    assert not (tmp_path / "checkpoint").exists()  # the app could not load it
+
+
+@pytest.mark.parametrize(("name", "maps"), [("resnet18", 512), ("efficientnet_b0", 1280), ("vgg16", 512)])
+def test_every_pretrained_network_has_the_contract(name, maps, monkeypatch):
+    from train import transfer
+
+    def drawn(models, full):
+        with torch.device("meta"):
+            due = models.get_model(full).state_dict()
+        return {
+            key: torch.full((1,), 0.01).expand(tensor.shape)
+            if tensor.is_floating_point()
+            else torch.zeros(tensor.shape, dtype=tensor.dtype)
+            for key, tensor in due.items()
+        }
+
+    monkeypatch.setattr(transfer, "_fetched", drawn)
+    made = transfer.build(name, transfer.TransferConfig(enlarge=1)).eval()
+    images = torch.rand(2, 1, 48, 48) * 2 - 1
+    assert made(images).shape == (2, 7)
+    assert made.features(images).shape == (2, maps)
+    assert sum(p.numel() for p in made.parameters()) < 15e6  # vgg16 without its dense layers
+
+
+def test_weights_that_are_nowhere_are_a_sentence(faces, tmp_path, monkeypatch, mobilenet):
+    from urllib.error import URLError
+
+    def offline(*args, **kwargs):
+        raise URLError("offline")
+
+    monkeypatch.setattr("torchvision.models._api.load_state_dict_from_url", offline)
+    with pytest.raises(ValueError, match="not at hand and could not be fetched .*https://.*--pretrained"):
+        train(config(faces, tmp_path, model="resnet18", set="batch=8"))
+    with pytest.raises(FileNotFoundError, match="does not exist"):
+        train(config(faces, tmp_path, model="resnet18", set="batch=8", pretrained="/nowhere.pth"))
+    with pytest.raises(ValueError, match="does not hold torchvision's resnet18: .* layers missing"):
+        train(config(faces, tmp_path, model="resnet18", set="batch=8", pretrained=str(mobilenet)))
+    (tmp_path / "broken.pth").write_bytes(b"no weights")
+    with pytest.raises(ValueError, match="no weights that can be read"):
+        train(
+            config(faces, tmp_path, model="resnet18", set="batch=8", pretrained=str(tmp_path / "broken.pth"))
+        )
