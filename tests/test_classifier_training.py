@@ -14,9 +14,10 @@ from accelerate import Accelerator
 from PIL import Image
 from safetensors.torch import load_file
 
-from fergan import checkpoint, data
+from fergan import checkpoint, data, losses
 from fergan.emotions import EMOTIONS
 from fergan.models import MODELS
+from fergan.models.classifier import Teacher
 from tests import factory
 from tests.test_classifier import FOUR, network, small
 from train import classifier, report, run
@@ -214,6 +215,49 @@ def test_frozen_epochs_move_the_head_alone(faces):
     learner.begin(1)
     learner.step(pixels, torch.eye(7)[[0] * 8], 0.1)
     assert not torch.equal(learner.network.stem.weight, before["stem.weight"])
+
+
+def test_a_hardened_network_learns_from_faces_moved_against_it(faces, monkeypatch):
+    learner = Learner(network("guide"), ClassifierRecipe(radius=2.0), 0, torch.device("cpu"), "fp32")
+    images, target = torch.rand(6, 1, 48, 48) - 0.5, torch.eye(7)[[0, 1, 2, 3, 4, 5]]
+    learner.begin(0)
+    before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
+    moved = learner.against(images, target)
+    assert torch.allclose(moved.flatten(1).norm(dim=1), torch.ones(6), atol=1e-4)
+    assert learner.network.training
+    assert [n for n, t in learner.network.state_dict().items() if not torch.equal(t, before[n])] == []
+    assert all(parameter.grad is None for parameter in learner.network.parameters())
+    learner.network.eval()
+    with torch.no_grad():
+        loss = [
+            float(losses.soft_cross_entropy(learner.network(images + way), target))
+            for way in (-0.1 * moved, 0 * moved, 0.1 * moved)
+        ]
+    assert loss[0] < loss[1] < loss[2]
+    learner.begin(0)
+    seen = []
+    monkeypatch.setattr(
+        learner.network, "features", lambda x: seen.append(x) or Teacher.features(learner.network, x)
+    )
+    learner.step(torch.full((6, 1, 48, 48), 128, dtype=torch.uint8), target, 0.1)
+    plain, hard = seen  # what it was asked about, what it learnt from
+    assert torch.allclose((hard - plain).flatten(1).norm(dim=1), torch.full((6,), 2.0), atol=1e-3)
+
+
+def test_a_run_that_begins_from_a_checkpoint(faces, tmp_path):
+    train(config(faces, tmp_path / "teacher"))
+    start = str(tmp_path / "teacher" / "checkpoint")
+    begun = classifier.build(config(faces, tmp_path, model="guide", start=start), small("guide"))
+    taught = checkpoint.load(Path(start))[1].state_dict()
+    own = begun.state_dict()
+    assert [n for n in own if not torch.equal(own[n], taught[n])] in ([], ["head.temperature"])
+    assert float(own["head.temperature"]) == 1
+    sentence = train(config(faces, tmp_path / "guide", model="guide", start=start, set=TINY + " radius=0.5"))
+    assert "PrivateTest: " in sentence
+    with pytest.raises(ValueError, match="m1 needs the same network with"):
+        train(config(faces, tmp_path / "m1", model="m1", start=start, set="batch=16"))
+    with pytest.raises(ValueError, match="--start is for networks of ours"):
+        config(faces, tmp_path, model="vgg16", start=start)
 
 
 def test_early_stopping_ends_a_run_and_keeps_the_best(faces, tmp_path, monkeypatch):

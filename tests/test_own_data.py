@@ -30,6 +30,7 @@ COMMANDS = {
 """What trains each kind of network: a script, the class of its recipe, and its flags."""
 HELPERS = {
     "--teacher": ("classifier", "teacher"),
+    "--guide": ("classifier", "guide"),
     "--embedder": ("identity", "simclr"),
     "--pairs": ("stylegan", "fixed"),
     "--examples": ("acgan", "fixed"),

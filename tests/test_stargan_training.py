@@ -40,11 +40,12 @@ def faces(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def helpers(tmp_path_factory):
-    """A teacher, an embedder, a judge and a generator, none of which has learnt anything."""
+    """A teacher, a guide, an embedder, a judge and a generator, none of which has learnt anything."""
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("helpers")
     for name, model, preset, changes in (
         ("teacher", "classifier", "teacher", {"width": 4}),
+        ("guide", "classifier", "guide", {"width": 4}),
         ("judge", "classifier", "judge", {"width": 4, "stem_stride": 2}),
         ("identity", "identity", "simclr", {"width": 8}),
         ("acgan", "acgan", "fixed", {"width": 8}),
@@ -66,6 +67,7 @@ def config(faces, helpers, tmp_path):
             "keep": 16,
             "set": f"{SMALL[preset]} {changes}",
             "teacher": str(helpers / "teacher"),
+            "guide": str(helpers / "guide"),
             "embedder": str(helpers / "identity"),
             "examples": str(helpers / "acgan"),
             "pairs": str(helpers / "acgan"),
@@ -91,9 +93,15 @@ def game(helpers):
         )
         network = MODELS["stargan"][name].config(**{key: int(value) for key, value in settings.items()})
         cpu = torch.device("cpu")
-        teacher = stargan.helper(str(helpers / "teacher"), "classifier", network, cpu, "teacher_weight")
-        embedder = stargan.helper(str(helpers / "identity"), "embedder", network, cpu, "identity")
-        found = stargan.Translation(name, network, recipe or TRANSLATORS[name], 0, cpu, teacher, embedder)
+        helping = {
+            asked: stargan.helper(str(helpers / folder), kind, network, cpu, "")
+            for asked, folder, kind in (
+                ("teacher", "teacher", "classifier"),
+                ("guide", "guide", "classifier"),
+                ("embedder", "identity", "embedder"),
+            )
+        }
+        found = stargan.Translation(name, network, recipe or TRANSLATORS[name], 0, cpu, **helping)
         found.dtype = torch.float32
         return found
 
@@ -115,7 +123,7 @@ def test_a_run_leaves_all_its_files(config, monkeypatch, preset):
     taught, line = lines[0], lines[1]
     assert ("d_loss" in taught) == (preset == "published")  # ours learns from pairs alone at first
     assert {"d_loss", "d_class", "g_loss", "g_cycle", "g_class"} <= line.keys()
-    assert ({"g_teacher", "g_same", "g_identity", "g_mask", "g_flow", "g_paired", "r1"} <= line.keys()) == (
+    assert ({"g_guide", "g_same", "g_identity", "g_mask", "g_flow", "g_paired", "r1"} <= line.keys()) == (
         preset == "fixed"
     )
     assert ("d_slope" in line) == (preset == "published")
@@ -193,8 +201,8 @@ def test_faces_are_compared_by_a_network_that_has_maps(config, tmp_path):
     found = MODELS["classifier"]["m3"]
     described = Checkpoint("classifier", "m3", dataclasses.asdict(found.config()))
     checkpoint.save(tmp_path / "m3", described, found.network(found.config()).state_dict())
-    with pytest.raises(ValueError, match="has no maps to compare faces by: name a teacher, or --set alike=0"):
-        train(config(teacher=str(tmp_path / "m3"), changes="alike=1"))
+    with pytest.raises(ValueError, match="has no maps to compare faces by: name a guide, or --set alike=0"):
+        train(config(guide=str(tmp_path / "m3"), changes="alike=1"))
 
 
 def test_part_of_the_way_asks_for_a_blend(game):
@@ -212,7 +220,9 @@ def test_the_published_recipe_is_the_papers():
     weights = (found.class_weight, found.generator_class_weight, found.cycle, found.slope_weight)
     assert weights == (1, 1, 10, 10)
     assert (found.critics, found.batch, found.learning_rate) == (5, 16, 1e-4)
-    assert not (found.teacher_weight or found.paired or found.alike or found.same or found.identity)
+    assert not (
+        found.reads or found.guide_weight or found.paired or found.alike or found.same or found.identity
+    )
 
 
 def test_a_lesson_needs_pairs():
@@ -246,6 +256,8 @@ def test_four_emotions_of_seven(config):
 def test_the_judge_is_in_no_loss(config, helpers):
     with pytest.raises(ValueError, match="judge holds classifier judge: no classifier for a loss"):
         train(config(teacher=str(helpers / "judge")))
+    with pytest.raises(ValueError, match="judge holds classifier judge: no classifier for a loss"):
+        train(config(guide=str(helpers / "judge")))
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,13 @@ def train(name, accelerator, faces, helpers, out, **changes):
     if script is gan:
         flags |= {"model": model, "preset": preset, "emotion": "happy" if model == "dcgan" else ""}
     elif script is stargan:
-        own = {"teacher": "teacher", "embedder": "identity", "examples": "acgan", "pairs": "acgan"}
+        own = {
+            "teacher": "teacher",
+            "guide": "teacher",
+            "embedder": "identity",
+            "examples": "acgan",
+            "pairs": "acgan",
+        }
         flags |= {"preset": preset, **{flag: str(helpers / helper) for flag, helper in own.items()}}
     elif script is classifier:
         flags |= {"model": model, "epochs": 2}

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from accelerate import Accelerator
 from tqdm import tqdm
 
-from fergan import data
+from fergan import checkpoint, data
 from fergan.checkpoint import replace_file
 from fergan.metrics import accuracy
 from fergan.models import MODELS
@@ -37,11 +37,16 @@ class TrainConfig(run.TrainFlags):
     folds: int = field(default=0, metadata={"help": "cross-validate on Training with so many folds"})
     epochs: int = field(default=0, metadata={"help": "length of the schedule; 0: the recipe's"})
     pretrained: str = field(default="", metadata={"help": "file of weights for one of torchvision's"})
+    start: str = field(default="", metadata={"help": "checkpoint of the same network to begin from"})
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.model not in RECIPES:
             raise ValueError(f"Unknown classifier {self.model!r}: there are {', '.join(RECIPES)}.")
+        if self.start and self.model in transfer.NETWORKS:
+            raise ValueError(
+                f"--start is for networks of ours; {self.model} begins from torchvision's weights."
+            )
         if self.pretrained and self.model not in transfer.NETWORKS:
             raise ValueError(f"--pretrained is for {', '.join(transfer.NETWORKS)}; {self.model} has none.")
         if min(self.epochs, self.folds) < 0:
@@ -124,12 +129,25 @@ def fit(
 
 
 def build(config: TrainConfig, network_config: Config) -> Classifier:
-    """The network, drawn from the seed or pretrained."""
+    """The network, drawn from the seed or pretrained.
+
+    Raises:
+        FileNotFoundError, ValueError: nothing to begin from there, or another network.
+    """
     torch.manual_seed(config.seed)
     if isinstance(network_config, transfer.TransferConfig):
         return transfer.build(config.model, network_config, config.pretrained)
     made = MODELS["classifier"][config.model].network(network_config)
     assert isinstance(made, Classifier)
+    if config.start and not config.resume:
+        described, begun = checkpoint.load(Path(config.start))
+        if type(begun) is not type(made) or described.build_config() != network_config:
+            raise ValueError(
+                f"{config.start} holds {described.model} {described.preset} with {described.config};"
+                f" {config.model} needs the same network with {dataclasses.asdict(network_config)}."
+            )
+        made.load_state_dict(begun.state_dict())
+        made.head.temperature.fill_(1.0)  # it is fitted anew, at the end
     return made
 
 

@@ -41,6 +41,9 @@ class ClassifierRecipe:
     """By how much an epoch must be better to count, as a share of the faces."""
     frozen_epochs: int = 0
     """Epochs in which the head alone learns."""
+    radius: float = 0.0
+    """How far each face is moved against the network before it learns from it: an L2 norm, of pixels in [-1, 1].
+    What then changes an answer is what people see, too (Tsipras et al. 2019)."""
     unfrozen_rate: float = 1.0
     """Factor of the learning rate once all layers learn, after frozen epochs."""
 
@@ -54,7 +57,15 @@ class ClassifierRecipe:
                 raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}.")
         if self.epochs < 1 or self.batch < 2 or self.learning_rate <= 0:
             raise ValueError("epochs must be 1 or more, batch 2 or more, learning_rate above 0.")
-        for name in ("weight_decay", "augment", "ema_images", "patience", "min_delta", "frozen_epochs"):
+        for name in (
+            "weight_decay",
+            "augment",
+            "ema_images",
+            "patience",
+            "min_delta",
+            "frozen_epochs",
+            "radius",
+        ):
             if getattr(self, name) < 0:
                 raise ValueError(f"{name} must be 0 or more, got {getattr(self, name)}.")
 
@@ -94,6 +105,7 @@ _OURS = ClassifierRecipe(  # what dozens of epochs can use: see RESULTS.md
     erase=0.25,
     ema_images=20_000,
 )
+_GUIDE = replace(_OURS, epochs=6, learning_rate=1e-3, smoothing=0.0, mixup=0.0, erase=0.0, radius=1.0)
 _BASELINE = ClassifierRecipe(
     epochs=60,
     optimizer="adamw",
@@ -120,6 +132,7 @@ _PRETRAINED = ClassifierRecipe(
 RECIPES: dict[str, ClassifierRecipe] = {
     "judge": _OURS,
     "teacher": _OURS,
+    "guide": _GUIDE,
     "m1": _BASELINE,
     "m2": _BASELINE,
     "m3": _BASELINE,

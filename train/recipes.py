@@ -115,10 +115,12 @@ class TranslatorRecipe:
     """The discriminator reads the emotion of real faces."""
     generator_class_weight: float = 0.1
     """The discriminator's reading of translated ones: readers that weigh more ask for stripes (RESULTS)."""
-    teacher_weight: float = 0.1
-    """The teacher's reading of translated ones; 0 does without a teacher."""
-    teacher_noise: float = 0.15
-    """Most noise on the faces that it reads, of [-1, 1]: an expression outlives it, a trick on the teacher does not
+    reads: bool = True
+    """Whether a face's emotion, before it is changed, is the teacher's soft reading rather than its label."""
+    guide_weight: float = 0.1
+    """The guide's reading of translated ones; 0 does without one."""
+    guide_noise: float = 0.15
+    """Most noise on the faces that it reads, of [-1, 1]: an expression outlives it, a trick on the guide does not
     (as in randomised smoothing, Cohen et al. 2019)."""
     cycle: float = 2.0
     """There and back again (Choi et al. 2018, eq. 4)."""
@@ -129,7 +131,7 @@ class TranslatorRecipe:
     paired: float = 25.0
     """Distance from what a generator draws of the same person (see train.pairs); 0 does without it."""
     alike: float = 0.3
-    """How much the teacher's maps of the two count in that distance, beside their pixels: a mouth that is open by
+    """How much the guide's maps of the two count in that distance, beside their pixels: a mouth that is open by
     half is no mouth's mean."""
     pairs: int = 20_000
     """How many there are: drawn once, from each emotion to each other one as often."""
@@ -191,8 +193,9 @@ TRANSLATORS: dict[str, TranslatorRecipe] = {
         generator_class_weight=1.0,
         cycle=10.0,
         alike=0.0,
-        teacher_weight=0.0,
-        teacher_noise=0.0,
+        reads=False,
+        guide_weight=0.0,
+        guide_noise=0.0,
         same=0.0,
         identity=0.0,
         paired=0.0,

@@ -42,7 +42,15 @@ class TrainConfig(SharingFlags):
     preset: str = field(default="fixed", metadata={"help": "fixed (ours) or published (the paper's)"})
     teacher: str = field(
         default="weights/teacher",
-        metadata={"help": "checkpoint of the classifier in the loss; never the judge"},
+        metadata={
+            "help": "checkpoint of the classifier that reads faces before they are changed; never the judge"
+        },
+    )
+    guide: str = field(
+        default="weights/guide",
+        metadata={
+            "help": "checkpoint of the classifier that translated faces are to convince; never the judge"
+        },
     )
     embedder: str = field(
         default="weights/identity", metadata={"help": "checkpoint of the network that tells faces apart"}
@@ -84,7 +92,7 @@ class TrainConfig(SharingFlags):
         return Path(self.out or f"runs/stargan-{self.preset}")
 
 
-def helper(folder: str, kind: str, config: Any, device: torch.device, weight: str) -> nn.Module:
+def helper(folder: str, kind: str, config: Any, device: torch.device, without: str) -> nn.Module:
     """A frozen network that a loss asks, where that loss has a weight.
 
     Raises:
@@ -98,7 +106,7 @@ def helper(folder: str, kind: str, config: Any, device: torch.device, weight: st
     if (own.image_size, own.channels) != (config.image_size, config.channels):
         raise ValueError(
             f"{folder} is for {own.channels} x {own.image_size}; faces here are"
-            f" {config.channels} x {config.image_size}: name another, or do without by --set {weight}=0."
+            f" {config.channels} x {config.image_size}: name another, or do without by --set {without}."
         )
     return network.to(device).eval().requires_grad_(False)
 
@@ -114,10 +122,11 @@ class Translation(Players):
         seed: int,
         device: torch.device,
         teacher: nn.Module | None = None,
+        guide: nn.Module | None = None,
         embedder: nn.Module | None = None,
     ) -> None:
         super().__init__("stargan", preset_name, config, recipe, seed, device)
-        self.recipe, self.teacher, self.embedder = recipe, teacher, embedder
+        self.recipe, self.teacher, self.guide, self.embedder = recipe, teacher, guide, embedder
         self.pairs: Pairs | None = None
         """What it is shown, where the recipe has pairs."""
 
@@ -145,7 +154,7 @@ class Translation(Players):
 
     def roughen(self, images: Tensor) -> Tensor:
         """Faces with noise on them, each with its own amount."""
-        if not (most := self.recipe.teacher_noise):
+        if not (most := self.recipe.guide_noise):
             return images
         amount = most * self.rand(len(images), 1, 1, 1)
         return images + amount * self.randn(*images.shape)
@@ -246,9 +255,9 @@ class Translation(Players):
         """What else is asked of a changed face: name, weight, part."""
         recipe, found = self.recipe, []
         with self.autocast():
-            if self.teacher is not None and recipe.teacher_weight:
-                read = self.teacher(self.roughen(fake)).float()
-                found.append(("g_teacher", recipe.teacher_weight, losses.soft_cross_entropy(read, asked)))
+            if self.guide is not None and recipe.guide_weight:
+                read = self.guide(self.roughen(fake)).float()
+                found.append(("g_guide", recipe.guide_weight, losses.soft_cross_entropy(read, asked)))
             if recipe.same:
                 same, _ = self.translate(images, source, emotion, torch.ones(len(images), device=self.device))
                 found.append(("g_same", recipe.same, self.unchanged(same, images, source, emotion)))
@@ -270,10 +279,10 @@ class Translation(Players):
         fake, _ = self.translate(before, pair.source, pair.target, pair.intensity)
         apart = (fake - after).abs().mean(dim=(1, 2, 3))
         if self.recipe.alike:
-            assert isinstance(self.teacher, Teacher)  # see prepare
+            assert isinstance(self.guide, Teacher)  # see prepare
             with torch.no_grad():
-                due = self.teacher.maps(after)
-            apart = apart + self.recipe.alike * losses.unlikeness(self.teacher.maps(fake), due)
+                due = self.guide.maps(after)
+            apart = apart + self.recipe.alike * losses.unlikeness(self.guide.maps(fake), due)
         return (pair.trust * apart).mean()
 
     def lesson_gradients(self, count: int) -> dict[str, Tensor]:
@@ -355,22 +364,18 @@ def prepare(
     )
     if recipe.conditions != "onehot" and len(config.known()) < len(EMOTIONS):
         recipe = replaced(recipe, conditions="onehot")  # votes know all seven
-    mapped = bool(recipe.paired and recipe.alike)
-    teacher = (
-        helper(config.teacher, "classifier", network, device, "teacher_weight")
-        if recipe.teacher_weight or mapped
-        else None
-    )
-    if mapped and not isinstance(teacher, Teacher):
-        raise ValueError(
-            f"{config.teacher} has no maps to compare faces by: name a teacher, or --set alike=0."
-        )
-    embedder = helper(config.embedder, "embedder", network, device, "identity") if recipe.identity else None
-    game = Translation(config.preset, network, recipe, config.seed, device, teacher, embedder)
+    teacher = helper(config.teacher, "classifier", network, device, "reads=false") if recipe.reads else None
+    mapped, guide = bool(recipe.paired and recipe.alike), None
+    if recipe.guide_weight or mapped:
+        guide = helper(config.guide, "classifier", network, device, "guide_weight=0")
+    if mapped and not isinstance(guide, Teacher):
+        raise ValueError(f"{config.guide} has no maps to compare faces by: name a guide, or --set alike=0.")
+    embedder = helper(config.embedder, "embedder", network, device, "identity=0") if recipe.identity else None
+    game = Translation(config.preset, network, recipe, config.seed, device, teacher, guide, embedder)
     if config.precision != "auto":
         game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     if recipe.paired:
-        drawer = helper(config.pairs, "generator", network, device, "paired")
+        drawer = helper(config.pairs, "generator", network, device, "paired=0")
         noise_dim = checkpoint.describe(Path(config.pairs)).build_config().noise_dim
         game.pairs = Pairs(
             Drawer(drawer, noise_dim, device),

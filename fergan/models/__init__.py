@@ -51,6 +51,7 @@ MODELS: dict[str, dict[str, Preset]] = {
     "classifier": {
         "judge": Preset("classifier", classifier.JudgeConfig, classifier.Judge),
         "teacher": Preset("classifier", classifier.TeacherConfig, classifier.Teacher),
+        "guide": Preset("classifier", classifier.TeacherConfig, classifier.Teacher),
         "m1": Preset("classifier", classifier.M1Config, classifier.Baseline),
         "m2": Preset("classifier", classifier.M2Config, classifier.Baseline),
         "m3": Preset("classifier", classifier.M3Config, classifier.Baseline),

@@ -1,6 +1,7 @@
 """Classifiers: the judge (ResNet-18), the teacher (VGG) and the student project's baselines M1 to M5.
 
-The judge measures and is in no loss; the teacher, of another architecture, may be used inside losses.
+The judge measures and is in no loss; the teacher, of another architecture, may be used inside losses, and so may the
+guide: a teacher hardened against small changes, whose slopes show an emotion as people see it.
 """
 
 from abc import ABC, abstractmethod

@@ -16,6 +16,7 @@ TITLES = {
     "classifier": "Classifier",
     "judge": "Judge",
     "teacher": "Teacher",
+    "guide": "Guide",
 }
 WHAT = {
     "cgan": "Draws a face that shows the emotion asked for; its opponent is told the emotion too",
