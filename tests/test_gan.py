@@ -1,5 +1,6 @@
 """train.gan as a user runs it, on small drawn faces, and its steps one by one."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -137,6 +138,36 @@ def test_a_changed_recipe_is_resumed_and_remembered(faces, tmp_path):
         train(config(faces, tmp_path, images=images, resume=True, set=SMALL["fixed"] + " learning_rate=1e-4"))
     described = checkpoint.describe(tmp_path / "checkpoints" / "0000000128")
     assert described.training["changes"] == [{"images_seen": 64, "learning_rate": [5e-4, 1e-4]}]
+
+
+def test_recipes_of_other_names_are_told_apart():
+    old, new = {"lr": 1, "power": 1}, {"power": 1, "guide_weight": 0.1}
+    facts = record.recipe_changes(Path("x"), {"recipe": old, "seen": 64, "changes": []}, {"recipe": new})
+    assert facts["changes"] == [{"images_seen": 64, "lr": [1, None], "guide_weight": [None, 0.1]}]
+
+
+def test_a_guide_draws_the_generator_to_what_was_asked_and_learns_nothing(faces, tmp_path):
+    found = MODELS["classifier"]["guide"]
+    guided = found.network(found.config(width=4)).eval().requires_grad_(False)
+    emotion, real, moved = torch.eye(7).repeat(2, 1)[:8], torch.rand(8, 1, 48, 48), []
+    for guide in (None, guided):
+        made = game("stylegan", "fixed", Recipe(guide_weight=1.0))
+        made.guide = guide
+        parts = made.generator_gradients(real, emotion, emotion)
+        assert ("g_guide" in parts) == (guide is not None)
+        moved.append(torch.cat([p.grad.flatten() for p in made.generator.parameters()]))
+    assert not torch.allclose(*moved)
+    assert all(p.grad is None for p in guided.parameters())
+    for name in ("guide", "judge"):
+        preset = MODELS["classifier"][name]
+        settings = preset.config(width=4, **({"stem_stride": 2} if name == "judge" else {}))
+        described = checkpoint.Checkpoint("classifier", name, dataclasses.asdict(settings))
+        checkpoint.save(tmp_path / name, described, preset.network(settings).state_dict())
+    asked = SMALL["fixed"] + " guide_weight=0.1"
+    sentence = train(config(faces, tmp_path / "run", set=asked, guide=str(tmp_path / "guide")))
+    assert sentence.startswith("Stopped: 64 images seen")
+    with pytest.raises(ValueError, match="no classifier for a loss"):
+        train(config(faces, tmp_path / "run", set=asked, guide=str(tmp_path / "judge")))
 
 
 @pytest.mark.parametrize(("model", "name"), EACH)

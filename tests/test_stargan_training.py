@@ -18,6 +18,7 @@ from fergan.checkpoint import Checkpoint
 from fergan.models import MODELS
 from tests import factory
 from train import record, run, stargan
+from train.helpers import helper
 from train.pairs import Pair
 from train.recipes import TRANSLATORS, TranslatorRecipe
 
@@ -94,7 +95,7 @@ def game(helpers):
         network = MODELS["stargan"][name].config(**{key: int(value) for key, value in settings.items()})
         cpu = torch.device("cpu")
         helping = {
-            asked: stargan.helper(str(helpers / folder), kind, network, cpu, "")
+            asked: helper(str(helpers / folder), kind, network, cpu, "")
             for asked, folder, kind in (
                 ("teacher", "teacher", "classifier"),
                 ("guide", "guide", "classifier"),

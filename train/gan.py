@@ -7,13 +7,14 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
 
 from fergan import data, losses
 from fergan.emotions import EMOTIONS, index
 from fergan.models import preset
 from fergan.models.layers import Verdict
 from train import bank, collapse, run
+from train.helpers import helper
 from train.players import Players
 from train.processes import share_of
 from train.push import SharingFlags
@@ -33,6 +34,10 @@ class TrainConfig(SharingFlags):
     )
     emotion: str = field(
         default="", metadata={"help": "dcgan: train the network of one emotion; empty: all, one by one"}
+    )
+    guide: str = field(
+        default="weights/guide",
+        metadata={"help": "checkpoint of the classifier that guide_weight asks; never the judge"},
     )
     keep: int = field(default=100_000, metadata={"help": "images between kept checkpoints"})
 
@@ -68,10 +73,17 @@ class Game(Players):
     """A GAN's two networks: the gradients of one step of each."""
 
     def __init__(
-        self, model: str, preset_name: str, config: Any, recipe: Recipe, seed: int, device: torch.device
+        self,
+        model: str,
+        preset_name: str,
+        config: Any,
+        recipe: Recipe,
+        seed: int,
+        device: torch.device,
+        guide: nn.Module | None = None,
     ) -> None:
         super().__init__(model, preset_name, config, recipe, seed, device)
-        self.recipe, self.noise_dim = recipe, int(config.noise_dim)
+        self.recipe, self.noise_dim, self.guide = recipe, int(config.noise_dim), guide
 
     def draw(self, emotion: Tensor) -> Tensor:
         """Fakes for emotions [B, 7]."""
@@ -143,8 +155,13 @@ class Game(Players):
                 adversarial = losses.relativistic(on_fake.realness, on_real.realness)
             else:
                 adversarial = losses.logistic(on_fake.realness, True)
+            read = self.guide(drawn).float() if self.guide is not None else None
         named = class_parts("g_class", (on_fake, fake_emotion))
-        (adversarial + sum(self.recipe.generator_class_weight * part for part in named.values())).backward()
+        total = adversarial + sum(self.recipe.generator_class_weight * part for part in named.values())
+        if read is not None:
+            named["g_guide"] = losses.soft_cross_entropy(read, fake_emotion)
+            total = total + self.recipe.guide_weight * named["g_guide"]
+        total.backward()
         # both in the range of the game: published faces learn half of it, which is no collapse
         return {"g_loss": adversarial, **named, **collapse.signs(real, drawn)}
 
@@ -167,7 +184,10 @@ def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, data.B
         image_size=config.size, channels=config.channels, **known
     )
     model_config, recipe = run.override(config.set, model_config, recipe)
-    game = Game(config.model, config.preset, model_config, recipe, config.seed, accelerator.device)
+    device, guide = accelerator.device, None
+    if recipe.guide_weight:
+        guide = helper(config.guide, "classifier", model_config, device, "guide_weight=0")
+    game = Game(config.model, config.preset, model_config, recipe, config.seed, device, guide)
     game.share = share_of(accelerator, recipe.batch)
     if config.precision != "auto":
         game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32

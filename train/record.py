@@ -337,7 +337,8 @@ def recipe_changes(path: Path, facts: dict[str, Any], own: dict[str, Any]) -> di
     for key, value in own.items():
         if key != "recipe" and facts[key] != value:
             raise ValueError(f"{path} is of a run with {key} {facts[key]}; this one has {value}.")
-    changed = {k: [old, own["recipe"][k]] for k, old in facts["recipe"].items() if old != own["recipe"][k]}
+    old, now = facts["recipe"], own["recipe"]  # of a code whose recipes had other names, perhaps
+    changed = {k: [old.get(k), now.get(k)] for k in {**old, **now} if old.get(k) != now.get(k)}
     new = [{"images_seen": facts["seen"], **changed}] if changed else []
     return {**facts, "changes": [*facts["changes"], *new]}
 
