@@ -146,10 +146,10 @@ class TranslatorRecipe:
     budget: float = 0.35
     """Share of a face that the mask may cover at no cost."""
     budget_weight: float = 1.0
-    reach: float = 6.0
+    near: float = 6.0
     """How far a face may move at no cost: an L2 norm, of pixels in [-1, 1] at 48x48. Without it the guide is convinced by
     a stamp, the same on every face (RESULTS)."""
-    reach_weight: float = 1.0
+    near_weight: float = 1.0
     smooth: float = 30.0
     """Against flows that tear."""
     partial: float = 0.5
@@ -207,7 +207,7 @@ TRANSLATORS: dict[str, TranslatorRecipe] = {
         paired=0.0,
         lesson=0,
         budget_weight=0.0,
-        reach_weight=0.0,
+        near_weight=0.0,
         smooth=0.0,
         partial=0.0,
         gamma=0.0,
