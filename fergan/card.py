@@ -39,6 +39,10 @@ _DRAW = (
     "faces = engine.generate(name, [[0, 0, 0, 1, 0, 0, 0]], seeds=[7])  # happy; uint8 [1, {side}, {side}]"
 )
 _DRAWS = "Draws {size} faces that show an emotion."
+_CHANGED = "Made to look at and to play with. A changed photo shows what its person never did: say so wherever you show it."
+_NOT_ON_OTHERS = (
+    "It must not be used to deceive, nor on photos of people who did not agree to it, nor to judge people."
+)
 _TASK = "unconditional-image-generation"
 ABOUT = {
     "cgan": About(
@@ -76,8 +80,19 @@ ABOUT = {
         "changed = engine.translate_faces(name, faces, [[0, 0, 0, 1, 0, 0, 0]], [1.0])  # faces: uint8 [1, {side}, {side}]",
         "Choi et al. 2018, StarGAN: Unified Generative Adversarial Networks for Multi-Domain Image-to-Image Translation",
         "Drawn faces, and what becomes of them under seven emotions, from the first step on",
-        "Made to look at and to play with. A changed photo shows what its person never did: say so wherever you show it.",
-        "It must not be used to deceive, nor on photos of people who did not agree to it, nor to judge people.",
+        _CHANGED,
+        _NOT_ON_OTHERS,
+    ),
+    "guided": About(
+        "Guided translator",
+        "image-to-image",
+        "Gives a {size} face another expression, by as much as is asked: it bends and shades the face until a"
+        " classifier that was hardened against small changes sees the emotion.",
+        "changed = engine.translate_faces(name, faces, [[0, 0, 0, 1, 0, 0, 0]], [1.0])  # faces: uint8 [1, {side}, {side}]",
+        "Santurkar et al. 2019, Image Synthesis with a Single (Robust) Classifier; Xiao et al. 2018, Spatially"
+        " Transformed Adversarial Examples",
+        use=_CHANGED,
+        misuse=_NOT_ON_OTHERS,
     ),
     "classifier": About(
         "Classifier of emotions",
@@ -244,7 +259,7 @@ def _pictures(checkpoint: Checkpoint, about: About, there: Collection[str]) -> s
         }
     elif checkpoint.model == "identity":
         captions = {}
-    elif checkpoint.model != "stargan":
+    elif checkpoint.model not in ("stargan", "guided"):
         captions = {"samples.png": "Six people under the seven emotions", **captions}
     if not checkpoint.metrics:
         captions = {}

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from fergan import emotions
 from fergan.faces import Face, Touch, apply, crop, optical_flow, repaint
 from fergan.images import Pixels, fit, from_array, to_array
-from fergan.models import stargan
+from fergan.models import guided, stargan
 
 MOST = 1.5
 """The strongest intensity; networks are trained up to 1."""
@@ -34,7 +34,7 @@ class Change:
     after: Pixels
     """What it draws, likewise."""
     mask: NDArray[np.float32]
-    """[h, w] in [0, 1]: how much of each point is covered; how much it changes, where a network draws all anew."""
+    """[h, w] in [0, 1]: how much of each point is covered; how much it is shaded or changes, where nothing covers it."""
     flow: NDArray[np.float32]
     """[h, w, 2]: where each point comes from, right and down, as a share of the side; 0 of such a network."""
     source: NDArray[np.float32]
@@ -119,18 +119,21 @@ class Translator:
         """Images [B, C, h, w] in [-1, 1], emotions [B, 7], intensities [B]."""
         images, source, target, amount = (x.to(self.device) for x in (images, source, target, amount))
         share = amount[:, None, None, None]
-        if isinstance(self.network, stargan.Generator) and self.network.bends:
-            change = self.network.change(images, source, target, amount)
+        network = self.network
+        if isinstance(network, guided.Translator) or (
+            isinstance(network, stargan.Generator) and network.bends
+        ):
+            change = network.change(images, source, target, amount)
             after, mask, flow = change.apply(images), change.mask[:, 0], change.flow
             bent, bend = stargan.warp(images, flow), flow
             residual = after - bent
         else:
             # of a face that is drawn anew: how it would have to be bent, and what is left then
-            whole = self.network(images, source, target, torch.ones_like(amount))
+            whole = network(images, source, target, torch.ones_like(amount))
             found = _found_flow(images, whole)
             bend = share * found
             bent, residual = stargan.warp(images, bend), share * (whole - stargan.warp(images, found))
-            after, flow = self.network(images, source, target, amount), torch.zeros_like(bend)
+            after, flow = network(images, source, target, amount), torch.zeros_like(bend)
             mask = (_luma(after) - _luma(images)).abs() / 2
         parts = bend.movedim(1, -1), (_luma(bent) + 1) * 127.5, _luma(residual) * 127.5
         touches = [Touch(*one) for one in zip(*(part.cpu().numpy() for part in parts), strict=True)]

@@ -34,6 +34,7 @@ def house(tmp_path_factory, weights):
         ("colour", "stargan", "fixed", {"width": 8, "blocks": 1, "image_size": 64, "channels": 3}),
         ("flat", "stargan", "fixed", {"width": 8, "blocks": 1, "flow": False}),
         ("published", "stargan", "published", {"width": 4, "blocks": 1}),
+        ("guided", "guided", "fixed", {"width": 4, "steps": 3}),
         ("teacher", "classifier", "teacher", {"width": 4}),
     ):
         found = MODELS[model][preset]
@@ -116,10 +117,10 @@ def batch(*shape):
 
 
 def test_translators_are_listed(engine):
-    assert engine.translators == ["colour", "flat", "published", "stargan"]
+    assert engine.translators == ["colour", "flat", "guided", "published", "stargan"]
 
 
-@pytest.mark.parametrize("model", ["stargan", "colour", "flat", "published"])
+@pytest.mark.parametrize("model", ["stargan", "colour", "flat", "published", "guided"])
 @pytest.mark.parametrize("shape", [(2, 48, 48), (2, 64, 64, 3), (2, 100, 80), (2, 30, 30, 3)])
 def test_faces_keep_their_shape_and_change(engine, model, shape):
     faces = batch(*shape)
@@ -165,7 +166,11 @@ def test_weights_are_normalised_and_no_faces_are_none(engine):
 @pytest.mark.parametrize(
     ("model", "changes", "words"),
     [
-        ("judge", {}, "The model judge changes no faces; choose one of colour, flat, published, stargan"),
+        (
+            "judge",
+            {},
+            "The model judge changes no faces; choose one of colour, flat, guided, published, stargan",
+        ),
         ("none", {}, "There is no model 'none'"),
         ("stargan", {"faces": np.zeros((2, 48, 48))}, "got float64"),
         ("stargan", {"emotion": np.eye(7)[:1]}, "Each face needs a row of emotion"),
@@ -197,7 +202,7 @@ def test_a_shift_of_a_face_of_another_shape_is_a_share_of_its_sides():
 # --- a photo ---
 
 
-@pytest.mark.parametrize("model", ["stargan", "colour", "flat", "published"])
+@pytest.mark.parametrize("model", ["stargan", "colour", "flat", "published", "guided"])
 @pytest.mark.parametrize("mode", ["L", "RGB"])
 def test_outside_the_square_no_byte_changes(engine, model, mode):
     photo, face = picture(mode=mode), Face(150, 120, 120, 20)
@@ -209,7 +214,7 @@ def test_outside_the_square_no_byte_changes(engine, model, mode):
     assert not changed[~square].any()
 
 
-@pytest.mark.parametrize("model", ["stargan", "colour", "flat", "published"])
+@pytest.mark.parametrize("model", ["stargan", "colour", "flat", "published", "guided"])
 def test_no_intensity_is_the_very_photo(engine, model):
     photo, face = picture(), Face(150, 120, 100, -10)
     done = engine.translate(model, photo, HAPPY, 0, [face])

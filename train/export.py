@@ -112,9 +112,13 @@ def export(folder: Path, half: bool = False) -> tuple[bytes, Checkpoint]:
     """A checkpoint -> an ONNX model whose batch is any size, with the checkpoint's facts in its metadata.
 
     Raises:
-        ValueError: a broken checkpoint.
+        ValueError: a broken checkpoint, or a guided one, whose work is no graph.
     """
     described, network = checkpoint.load(folder)
+    if described.model == "guided":
+        raise ValueError(
+            f"{folder} cannot be exported, as it climbs slopes when it is asked: export a StarGAN."
+        )
     kind = preset(described.model, described.preset).kind
     network = Whole(network) if isinstance(network, Bank) else network
     example = inputs(kind, described.build_config(), 2)

@@ -249,7 +249,9 @@ class Translation(Players):
             if self.pairs is not None:
                 found.append(("g_paired", recipe.paired, self.as_drawn(self.pairs, len(images) // 2)))
         if recipe.near_weight:
-            moved = (fake.float() - images).square().mean(dim=(1, 2, 3)).add(1e-8).sqrt() * 48  # any size, any channels
+            moved = (fake.float() - images).square().mean(dim=(1, 2, 3)).add(
+                1e-8
+            ).sqrt() * 48  # any size, any channels
             found.append(("g_near", recipe.near_weight, F.relu(moved - recipe.near).mean()))
         if change is not None:
             over = F.relu(change.mask.mean(dim=(1, 2, 3)) - recipe.budget).mean()

@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fergan.models import acgan, cgan, classifier, dcgan, identity, stargan, stylegan
+from fergan.models import acgan, cgan, classifier, dcgan, guided, identity, stargan, stylegan
 
 
 class Preset(NamedTuple):
@@ -47,6 +47,9 @@ MODELS: dict[str, dict[str, Preset]] = {
         "published": Preset(
             "translator", stargan.PublishedConfig, stargan.PublishedGenerator, stargan.PublishedDiscriminator
         ),
+    },
+    "guided": {
+        "fixed": Preset("translator", guided.Config, guided.Translator),
     },
     "classifier": {
         "judge": Preset("classifier", classifier.JudgeConfig, classifier.Judge),

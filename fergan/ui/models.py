@@ -13,6 +13,7 @@ TITLES = {
     "dcgan": "DCGAN",
     "stylegan": "StyleGAN",
     "stargan": "StarGAN",
+    "guided": "Guided",
     "classifier": "Classifier",
     "judge": "Judge",
     "teacher": "Teacher",
@@ -21,14 +22,15 @@ TITLES = {
 WHAT = {
     "cgan": "Draws a face that shows the emotion asked for; its opponent is told the emotion too",
     "acgan": "Draws a face that shows the emotion asked for; its opponent also names emotions",
+    "guided": "Gives a face another expression: bends and shades it until a hardened classifier sees that",
     "generator": "Draws a face that shows the emotion asked for",
     "translator": "Gives a face another expression",
     "classifier": "Says which emotion a face shows",
 }
 """What a model does, by its architecture or else by its kind."""
 PRESETS = {"fixed": "our own recipe", "published": "the student project's system, bugs included"}
-FAVOURITES = ("stylegan", "acgan")
-"""The model that a page opens with is the first of these that is there, the best measured, else the first of all."""
+FAVOURITES = ("stylegan", "acgan", "guided")
+"""The model of a kind that a page opens with is the first of these that is there, the best measured, else the first of all."""
 
 
 def default(names: list[str]) -> str:

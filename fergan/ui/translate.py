@@ -46,7 +46,11 @@ def build(engine: Engine) -> None:
         "emotions": EMOTIONS,
         "models": [{"name": name, "title": models.title(name)} for name in translators],
         "lines": {name: models.sentence(engine, name) for name in translators},
-        "first": {"model": translators[0] if translators else None, "emotion": "happy", "intensity": 100},
+        "first": {
+            "model": models.default(translators) if translators else None,
+            "emotion": "happy",
+            "intensity": 100,
+        },
         "missing": None if translators else NONE,
         "judge": models.judge_line(engine, judge) if judge else None,
         "examples": [emotion for emotion, _ in _EXAMPLES] if engine.generators else [],
@@ -199,7 +203,7 @@ def _text(fields: Any, name: str) -> str:
 def _endpoint(engine: Engine) -> None:
     """The named endpoint /translate, for gradio_client and whoever speaks HTTP."""
     hidden = {"visible": False}
-    first = next(iter(engine.translators), "stargan")
+    first = models.default(engine.translators) if engine.translators else "stargan"
     photo = gr.File(label="A photo: JPEG, PNG, WebP, GIF or BMP", **hidden)
     emotion = gr.Textbox("happy", label="One of: " + ", ".join(EMOTIONS), **hidden)
     intensity = gr.Number(1, label=f"0, the photo as it is, to {edit.STRONGEST}", **hidden)
