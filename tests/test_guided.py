@@ -12,8 +12,10 @@ from fergan import checkpoint
 from fergan.checkpoint import Checkpoint
 from fergan.losses import soft_cross_entropy
 from fergan.models import MODELS
+from fergan.models.classifier import Teacher
 from fergan.models.guided import Config, Translator
 from train import export, guided
+from train.helpers import helper
 
 ROOT = Path(__file__).resolve().parents[1]
 EYE = torch.eye(7)
@@ -137,6 +139,15 @@ def test_it_is_made_of_a_guide(tmp_path):
     assert "image-to-image" in card
     with pytest.raises(ValueError, match="cannot be exported"):
         export.export(out)
+
+
+def test_a_training_asks_the_guide_of_a_guided_translator(tmp_path):
+    out = tmp_path / "guided"
+    guided.make(guided.GuidedConfig((str(saved(tmp_path / "guide", "guide")),), str(out)))
+    asked = helper(str(out), "classifier", Config(), torch.device("cpu"), "guide_weight=0")
+    assert type(asked) is Teacher
+    with pytest.raises(ValueError, match="holds guided fixed: no generator for a loss"):
+        helper(str(out), "generator", Config(), torch.device("cpu"), "paired=0")
 
 
 def test_nothing_but_a_guide_leads(tmp_path):

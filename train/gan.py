@@ -36,8 +36,10 @@ class TrainConfig(SharingFlags):
         default="", metadata={"help": "dcgan: train the network of one emotion; empty: all, one by one"}
     )
     guide: str = field(
-        default="weights/guide",
-        metadata={"help": "checkpoint of the classifier that guide_weight asks; never the judge"},
+        default="weights/guided",
+        metadata={
+            "help": "checkpoint of a guide, or of a guided translator, that guide_weight asks; never the judge"
+        },
     )
     keep: int = field(default=100_000, metadata={"help": "images between kept checkpoints"})
 

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from fergan import checkpoint
-from fergan.models import preset
+from fergan.models import guided, preset
 
 
 def helper(folder: str, kind: str, config: Any, device: torch.device, without: str) -> nn.Module:
@@ -17,8 +17,10 @@ def helper(folder: str, kind: str, config: Any, device: torch.device, without: s
         FileNotFoundError, ValueError: none there, of another kind or size, or the judge.
     """
     described, network = checkpoint.load(Path(folder))
-    found = preset(described.model, described.preset)
-    if found.kind != kind or described.preset == "judge":
+    found: str = preset(described.model, described.preset).kind
+    if isinstance(network, guided.Translator) and kind == "classifier":  # its guide is all that it has
+        network, found = network.guide, kind
+    if found != kind or described.preset == "judge":
         raise ValueError(f"{folder} holds {described.model} {described.preset}: no {kind} for a loss.")
     own = described.build_config()
     if (own.image_size, own.channels) != (config.image_size, config.channels):

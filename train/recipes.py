@@ -115,13 +115,13 @@ class TranslatorRecipe:
     """relativistic (RpGAN), logistic (the student report's) or wasserstein (the paper's)."""
     class_weight: float = 1.0
     """The discriminator reads the emotion of real faces."""
-    generator_class_weight: float = 0.1
+    generator_class_weight: float = 0.03
     """The discriminator's reading of translated ones: readers that weigh more ask for stripes (RESULTS)."""
     reads: bool = True
     """Whether a face's emotion, before it is changed, is the teacher's soft reading rather than its label."""
-    guide_weight: float = 0.1
-    """The guide's reading of translated ones; 0 does without one."""
-    guide_noise: float = 0.15
+    guide_weight: float = 1.5
+    """The guide's reading of translated ones, whose slopes are gentle; 0 does without one."""
+    guide_noise: float = 0.0
     """Most noise on the faces that it reads, of [-1, 1]: an expression outlives it, a trick on the guide does not
     (as in randomised smoothing, Cohen et al. 2019)."""
     cycle: float = 2.0
@@ -130,7 +130,7 @@ class TranslatorRecipe:
     """To the face's own emotion: nothing should change (RelGAN's lambda 2)."""
     identity: float = 1.0
     """Features of a network that knows faces and no emotion; 0 does without it."""
-    paired: float = 25.0
+    paired: float = 10.0
     """Distance from what a generator draws of the same person (see train.pairs); 0 does without it."""
     alike: float = 0.3
     """How much the guide's maps of the two count in that distance, beside their pixels: a mouth that is open by
@@ -141,7 +141,7 @@ class TranslatorRecipe:
     """Pairs of less trust (see train.pairs) are drawn anew."""
     typical: float = 0.7
     """Truncation of those pairs, and of the grids' faces: plain ones, drawn without faults."""
-    lesson: int = 80_000
+    lesson: int = 50_000
     """Images at first of pairs alone: the game begins with faces that change, not with a search for how to."""
     budget: float = 0.35
     """Share of a face that the mask may cover at no cost."""

@@ -31,7 +31,7 @@ class ShowcaseConfig:
 
     models: str = field(default="weights", metadata={"help": "folder of checkpoints"})
     generator: str = field(default="stylegan", metadata={"help": "the model of sheet and film"})
-    translator: str = field(default="stargan", metadata={"help": "the model of the strip"})
+    translator: str = field(default="guided", metadata={"help": "the model of the strip"})
     before: str = field(
         default="", metadata={"help": "checkpoints of other systems, a comma between: their faces above ours"}
     )

@@ -48,9 +48,9 @@ class TrainConfig(SharingFlags):
         },
     )
     guide: str = field(
-        default="weights/guide",
+        default="weights/guided",
         metadata={
-            "help": "checkpoint of the classifier that translated faces are to convince; never the judge"
+            "help": "checkpoint of a guide, or of a guided translator: who is to be convinced; never the judge"
         },
     )
     embedder: str = field(

@@ -23,7 +23,7 @@ from fergan.models.stargan import warp
 class Config(TeacherConfig):
     """The hardened classifier's, and how far a face goes."""
 
-    steps: int = 10
+    steps: int = 6
     shade: float = 4.0
     """The most that is added to a grey 48x48 face: an L2 norm, of pixels in [-1, 1]. Larger ones get as much a pixel."""
     bend: float = 0.04
