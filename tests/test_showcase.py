@@ -17,7 +17,7 @@ from train.showcase import ShowcaseConfig
 
 @pytest.fixture
 def config(translating_weights):  # noqa: F811
-    return ShowcaseConfig(str(translating_weights), "acgan", seeds="7, 9", face=3, factor=1)
+    return ShowcaseConfig(str(translating_weights), "acgan", "stargan", seeds="7, 9", face=3, factor=1)
 
 
 def frames(content):
@@ -71,7 +71,7 @@ def test_the_strip_begins_with_the_face_and_the_film_ends_there(config, translat
 
 
 def test_all_are_written(config, tmp_path):
-    text = showcase.write(ShowcaseConfig(config.models, "acgan", seeds="7", factor=1, out=str(tmp_path)))
+    text = showcase.write(ShowcaseConfig(config.models, "acgan", "stargan", seeds="7", factor=1, out=str(tmp_path)))
     names = {"people.png", "film.webp", "strip.png", "turning.gif"}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert text.count("kB") == 4

@@ -30,7 +30,7 @@ def build(engine: Engine) -> None:
         "lastSeed": LAST_SEED,
         "cards": [cards.card(engine, name) for name in engine.models],
         "meanings": cards.meanings(),
-        "first": {"left": left, "right": right, "seed": 7},
+        "first": {"left": left, "right": right, "seed": models.SEED},
     }
     gr.HTML(
         html_template=static("gallery.html"),

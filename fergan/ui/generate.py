@@ -38,7 +38,7 @@ def build(engine: Engine) -> None:
         ValueError: the model that the page opens with cannot be loaded.
         FileNotFoundError: its weights are not there.
     """
-    first = Sheet(models.default(engine.generators), "happy", seed=7, truncation=models.VARIETY)
+    first = Sheet(models.default(engine.generators), "happy", seed=models.SEED, truncation=models.VARIETY)
     judge = models.judge(engine)
     facts = {
         "emotions": EMOTIONS,

@@ -45,7 +45,7 @@ def build(engine: Engine) -> None:
         "maxUpload": MAX_UPLOAD,
         "first": {
             "model": first,
-            "seed": 7,
+            "seed": models.SEED,
             "emotion": "happy",
             "typical": round(100 * (1 - models.VARIETY)),
         },
