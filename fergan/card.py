@@ -187,7 +187,7 @@ def _about(model: str) -> About:
 
 
 def _head(checkpoint: Checkpoint, about: About) -> str:
-    kind = [] if checkpoint.model in ("classifier", "identity") else ["gan"]
+    kind = [] if checkpoint.model in ("classifier", "identity", "guided") else ["gan"]
     head: dict[str, Any] = {
         "library_name": "fergan",
         "pipeline_tag": about.task,

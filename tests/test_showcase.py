@@ -71,7 +71,9 @@ def test_the_strip_begins_with_the_face_and_the_film_ends_there(config, translat
 
 
 def test_all_are_written(config, tmp_path):
-    text = showcase.write(ShowcaseConfig(config.models, "acgan", "stargan", seeds="7", factor=1, out=str(tmp_path)))
+    text = showcase.write(
+        ShowcaseConfig(config.models, "acgan", "stargan", seeds="7", factor=1, out=str(tmp_path))
+    )
     names = {"people.png", "film.webp", "strip.png", "turning.gif"}
     assert {path.name for path in tmp_path.iterdir()} == names
     assert text.count("kB") == 4

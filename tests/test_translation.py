@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +34,7 @@ def house(tmp_path_factory):
         ("identity", "identity", "simclr", {"width": 8}),
         ("stargan", "stargan", "fixed", {"width": 8, "blocks": 1}),
         ("published", "stargan", "published", {"width": 4, "blocks": 1}),
+        ("guided", "guided", "fixed", {"width": 4, "steps": 2}),
         ("cgan", "cgan", "fixed", {"width": 8}),
     ):
         found = MODELS[model][preset]
@@ -101,6 +103,19 @@ def test_change_outside_the_mask_and_the_way_back(house):
     assert torch.allclose(
         bench.returned(network, bench.translated(network, target, 1.0), target), dark, atol=1
     )
+
+
+def test_a_guided_translator_is_measured_and_its_card_shows_what_is_there(house):
+    text = translation.evaluate(config(house, "guided"))
+    found = checkpoint.describe(house / "guided").metrics
+    assert (found["exact"], found["n"]) == (1.0, 20)
+    assert "outside" not in found  # it bends all of a face, and covers none of it
+    assert 0 < found["changed"] < 60
+    assert "| angry |" in text
+    card = (house / "guided" / "README.md").read_text()
+    pictures = re.findall(r"!\[[^]]*\]\(([^)]+)\)", card)
+    assert pictures == ["confusion.png"]
+    assert (house / "guided" / "confusion.png").is_file()
 
 
 def test_the_tables_name_the_command(house):

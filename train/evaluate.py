@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from fergan import checkpoint, data, metrics
-from fergan.card import write_card
+from fergan.card import PICTURES, write_card
 from fergan.emotions import EMOTIONS, index
 from fergan.metrics import METRICS
 from fergan.models import preset
@@ -215,7 +215,8 @@ def write(folder: Path, described: checkpoint.Checkpoint, pictures: dict[str, by
     """
     for name, picture in pictures.items():
         checkpoint.replace_file(folder / name, picture)
-    checkpoint.replace_file(folder / "README.md", write_card(described).encode())
+    there = [name for name in PICTURES if (folder / name).is_file()]
+    checkpoint.replace_file(folder / "README.md", write_card(described, there).encode())
     config = json.loads((folder / checkpoint.CONFIG).read_text())
     config["metrics"] = described.metrics
     checkpoint.replace_file(folder / checkpoint.CONFIG, (json.dumps(config, indent=2) + "\n").encode())

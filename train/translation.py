@@ -17,7 +17,7 @@ from fergan import checkpoint, data, metrics
 from fergan.augment import vary_faces
 from fergan.emotions import EMOTIONS, one_hot
 from fergan.images import sheet, to_array, to_model, to_pixels
-from fergan.models import guided, preset, stargan
+from fergan.models import preset, stargan
 from fergan.models.classifier import Classifier
 from train import features, measure, run
 from train.evaluate import png, table, write
@@ -128,9 +128,7 @@ class Bench:
         return (back.float() - self.images.float()).abs().mean((1, 2, 3))
 
     @torch.inference_mode()
-    def spilled(
-        self, network: stargan.Generator | guided.Translator, faces: Tensor, target: Tensor
-    ) -> Tensor:
+    def spilled(self, network: stargan.Generator, faces: Tensor, target: Tensor) -> Tensor:
         """How much faces changed where the mask covers less than a tenth, mean of 255 levels, [N]."""
         found = []
         each = (part.split(BATCH) for part in (self.images, faces, self.source, target))
@@ -176,7 +174,7 @@ class Bench:
             changed.append((faces.float() - self.images.float()).abs().mean((1, 2, 3))[rows])
             rising.append(self.rise(network, target, label, read)[rows])
             returned.append(self.returned(network, faces, target)[rows])
-            if isinstance(network, stargan.Generator | guided.Translator):
+            if isinstance(network, stargan.Generator):
                 spilled.append(self.spilled(network, faces, target)[rows])
             drawn.append(faces[rows])
             near = self.shown(label)
