@@ -6,9 +6,10 @@ import pytest
 import torch
 from torch import nn
 
+from fergan.data import Faces
 from fergan.images import to_model, to_pixels
 from fergan.moments import Drawer
-from train.pairs import Pairs, lit_alike
+from train.pairs import Changed, Drawn, Pairs, lit_alike
 from train.processes import Share
 
 CPU = torch.device("cpu")
@@ -42,7 +43,7 @@ def bank(labels=range(7), truncation=0.9, **changes):
     painter = Painter()
     painter.forward = lambda noise, emotion: Painter.forward(None, noise.abs() + 0.5, emotion)
     options = {"count": 84, "partial": 0.0, "trusted": 0.3, "read": seen} | changes
-    return Pairs(Drawer(painter, 3, CPU), list(labels), truncation, **options)
+    return Pairs(Drawn(Drawer(painter, 3, CPU), truncation), list(labels), **options)
 
 
 def draw(**changes):
@@ -87,7 +88,7 @@ def test_what_is_read_otherwise_is_drawn_anew():
     assert "happy to sad" not in few.short
     half = draw(read=lambda images, rows: (rows + 1 / 7) / 2)
     assert torch.allclose(half.trust, torch.full((84,), (0.5 + 1 / 14) ** 2))
-    with pytest.raises(ValueError, match="none is read as what it was drawn for"):
+    with pytest.raises(ValueError, match="none is read as what it was made for"):
         bank(read=lambda images, _: torch.eye(7)[torch.zeros(len(images), dtype=torch.long)])
 
 
@@ -121,6 +122,29 @@ def test_processes_share_what_one_takes():
     whole = found.take(8, torch.Generator().manual_seed(3))
     shares = [found.take(4, torch.Generator().manual_seed(3), Share(first, 2)) for first in range(2)]
     assert torch.equal(torch.stack([share.after for share in shares], 1).flatten(0, 1), whole.after)
+
+
+def test_photos_are_changed_by_a_translator():
+    """Of photos that are named so: their bytes, and beside them what the translator makes of these."""
+
+    class Turned(nn.Module):
+        """Paints the photo's amount of colour anew, in the hue that was asked for."""
+
+        def forward(self, images, source, target, intensity):
+            amount = 8 * images.flatten(1).norm(dim=1, keepdim=True) / 1.5**0.5
+            return Painter.forward(None, amount, target)
+
+    labels = torch.arange(7).repeat(10)
+    images = to_pixels(Painter.forward(None, torch.rand(70, 1) + 0.5, torch.eye(7)[labels]))
+    sound = torch.zeros(70, dtype=torch.bool)
+    faces = Faces(images, labels, sound.byte(), None, sound, ~sound, "photos", "x")
+    options = {"count": 84, "partial": 0.0, "trusted": 0.3, "read": seen}
+    pair = Pairs(Changed(faces, Turned(), CPU), range(7), **options).pairs
+    photos = {tuple(row) for row in faces.images.flatten(1).tolist()}
+    assert {tuple(row) for row in pair.before.flatten(1).tolist()} <= photos
+    assert torch.equal(pair.target, seen(to_model(pair.after), None))
+    ways = torch.stack([pair.source.argmax(1), pair.target.argmax(1)]).T.tolist()
+    assert all(ways.count([a, b]) == 2 for a, b in permutations(range(7), 2))
 
 
 def test_light_is_the_others():

@@ -50,6 +50,7 @@ def helpers(tmp_path_factory):
         ("judge", "classifier", "judge", {"width": 4, "stem_stride": 2}),
         ("identity", "identity", "simclr", {"width": 8}),
         ("acgan", "acgan", "fixed", {"width": 8}),
+        ("guided", "guided", "fixed", {"width": 4, "steps": 2}),
     ):
         found = MODELS[model][preset]
         config = found.config(**changes)
@@ -204,6 +205,13 @@ def test_faces_are_compared_by_a_network_that_has_maps(config, tmp_path):
     checkpoint.save(tmp_path / "m3", described, found.network(found.config()).state_dict())
     with pytest.raises(ValueError, match="has no maps to compare faces by: name a guide, or --set alike=0"):
         train(config(guide=str(tmp_path / "m3"), changes="alike=1"))
+
+
+def test_pairs_may_be_photos_that_another_translator_changed(config):
+    settings = config(pairs=str(Path(config().pairs).parent / "guided"))
+    assert train(settings).startswith("Stopped: 32 images seen")
+    with pytest.raises(ValueError, match="identity holds identity simclr: no generator for a loss"):
+        train(config(pairs=str(Path(config().pairs).parent / "identity"), out="other"))
 
 
 def test_part_of_the_way_asks_for_a_blend(game):

@@ -1,18 +1,20 @@
-"""Pairs of faces: one drawn person before and after, so that a translator is shown what it should do.
+"""Pairs of faces: one person before and after, so that a translator is shown what it should do.
 
 A conditional generator draws one noise with two emotions, as in StyleGAN2 distillation (Viazovetskyi et al. 2020,
-arXiv 2003.03581): what a loss on classifiers can only ask for, such a pair has in every pixel. They are drawn once,
-before training: drawing and reading them takes longer than learning from them.
+arXiv 2003.03581), or another translator, slower than the one that learns, changes photos: what a loss on classifiers
+can only ask for, such a pair has in every pixel. They are made once, before training: that takes longer than learning
+from them.
 """
 
 from collections.abc import Callable, Sequence
 from itertools import permutations
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from tqdm import tqdm
 
+from fergan.data import Faces
 from fergan.emotions import EMOTIONS
 from fergan.images import to_model, to_pixels
 from fergan.moments import Drawer
@@ -22,7 +24,7 @@ Read = Callable[[Tensor, Tensor], Tensor]
 """Images [B, C, H, W] and their labels [B, 7] -> what they show, [B, 7]."""
 BATCH = 128
 TRIES = 8
-"""Pairs that are drawn, at most, for each that is kept."""
+"""Pairs that are made, at most, for each that is kept."""
 
 
 class Pair(NamedTuple):
@@ -39,21 +41,72 @@ class Pair(NamedTuple):
     after: Tensor
     """[B, C, H, W] in [-1, 1]."""
     trust: Tensor
-    """[B] in [0, 1]: how far both faces are read as what they were drawn for; a generator errs too."""
+    """[B] in [0, 1]: how far both faces are read as what they were made for; their source errs, too."""
 
     def rows(self, chosen: Tensor) -> "Pair":
         """Some of them: a bool mask [B] or an index."""
         return Pair(*(part[chosen] for part in self))
 
 
+class Source(Protocol):
+    """Where pairs come from."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where they lie."""
+
+    def two(
+        self, start: Tensor, target: Tensor, intensity: Tensor, read: Read, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """One person each, [B, C, H, W]: who shows `start` [B, 7], and then that much of the way to `target`."""
+
+
+class Drawn(NamedTuple):
+    """People whom a generator draws twice."""
+
+    drawer: Drawer
+    truncation: float
+
+    @property
+    def device(self) -> torch.device:
+        """The generator's."""
+        return self.drawer.device
+
+    def two(
+        self, start: Tensor, target: Tensor, intensity: Tensor, read: Read, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """One noise with two emotions. The second face is lit as the first."""
+        noise = torch.randn(len(start), self.drawer.noise_dim, generator=rng).to(self.device)
+        before = self.drawer.faces(noise, start, self.truncation)
+        asked = torch.lerp(start, target, intensity[:, None])
+        return before, lit_alike(self.drawer.faces(noise, asked, self.truncation), before)
+
+
+class Changed(NamedTuple):
+    """Photos, and what a translator makes of them."""
+
+    faces: Faces
+    translator: nn.Module
+    device: torch.device
+
+    def two(
+        self, start: Tensor, target: Tensor, intensity: Tensor, read: Read, rng: torch.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """A photo that people named so, and the same changed."""
+        named = start.argmax(dim=1).cpu()
+        fit = (self.faces.labels == named[:, None]).float()
+        images = self.faces.images[torch.multinomial(fit, 1, generator=rng)[:, 0]]
+        before = to_model(images.to(self.device))
+        return before, self.translator(before, read(before, start), target, intensity)
+
+
 class Pairs:
-    """People whom a generator drew twice, from each emotion to each other one as often, where it can."""
+    """People before and after, from each emotion to each other one as often, where their source can."""
 
     def __init__(
         self,
-        drawer: Drawer,
+        source: Source,
         labels: Sequence[int],
-        truncation: float,
         *,
         count: int,
         partial: float,
@@ -61,25 +114,25 @@ class Pairs:
         read: Read,
         seed: int = 0,
     ) -> None:
-        """Draws `count` pairs of a trust of at least `trusted`; a part `partial` goes only some of the way, to a blend.
+        """Makes `count` pairs of a trust of at least `trusted`; a part `partial` goes only some of the way, to a blend.
 
         Raises:
-            ValueError: none that is read as what it was drawn for.
+            ValueError: none that is read as what it was made for.
         """
         rng, ways = torch.Generator().manual_seed(seed), torch.tensor(list(permutations(labels, 2)))
         wanted = torch.full((len(ways),), -(-count // len(ways)))
         total, kept = int(wanted.sum()), list[Pair]()
-        with tqdm(total=total, desc="drawing pairs", unit="pair", leave=False) as bar:
+        with tqdm(total=total, desc="making pairs", unit="pair", leave=False) as bar:
             for _ in range(TRIES * -(-total // BATCH)):
                 if not wanted.any():
                     break
                 asked = torch.multinomial(wanted.float(), BATCH, replacement=True, generator=rng)
-                pair = _drawn(drawer, ways[asked], truncation, partial, rng, read)
+                pair = _made(source, ways[asked], partial, rng, read)
                 good = pair.trust.cpu() >= trusted
                 # a good one is kept while its way wants more: how many of the same stand before it, and itself
                 good &= ((asked[:, None] == asked).tril() & good).sum(1) <= wanted[asked]
                 wanted -= asked[good].bincount(minlength=len(ways))
-                kept.append(_stored(pair.rows(good.to(drawer.device))))
+                kept.append(_stored(pair.rows(good.to(source.device))))
                 bar.update(int(good.sum()))
         self.pairs = Pair(*map(torch.cat, zip(*kept, strict=True)))
         self.short = {
@@ -90,7 +143,7 @@ class Pairs:
         """Ways of which there are too few, and how many are missing."""
         if not len(self):
             raise ValueError(
-                f"Of {TRIES * count:,} drawn pairs none is read as what it was drawn for: name another generator"
+                f"Of {TRIES * count:,} pairs none is read as what it was made for: name another model"
                 " with --pairs, or another --teacher."
             )
 
@@ -109,20 +162,15 @@ class Pairs:
 
 
 @torch.no_grad()
-def _drawn(
-    drawer: Drawer, ways: Tensor, truncation: float, partial: float, rng: torch.Generator, read: Read
-) -> Pair:
+def _made(source: Source, ways: Tensor, partial: float, rng: torch.Generator, read: Read) -> Pair:
     """A pair for each way, labels [B, 2]."""
-    noise = torch.randn(len(ways), drawer.noise_dim, generator=rng).to(drawer.device)
-    start, target = torch.eye(len(EMOTIONS))[ways.T].to(drawer.device)
-    part, amount = torch.rand(2, len(ways), generator=rng).to(drawer.device)
+    start, target = torch.eye(len(EMOTIONS))[ways.T].to(source.device)
+    part, amount = torch.rand(2, len(ways), generator=rng).to(source.device)
     intensity = torch.where(part < partial, amount, torch.ones_like(amount))
-    asked = torch.lerp(start, target, intensity[:, None])
-    before = drawer.faces(noise, start, truncation)
-    after = lit_alike(drawer.faces(noise, asked, truncation), before)
-    source = read(before, start)
-    trust = _agreement(source, start) * _agreement(read(after, asked), asked)
-    return Pair(before, source, target, intensity, after, trust)
+    before, after = source.two(start, target, intensity, read, rng)
+    seen, asked = read(before, start), torch.lerp(start, target, intensity[:, None])
+    trust = _agreement(seen, start) * _agreement(read(after, asked), asked)
+    return Pair(before, seen, target, intensity, after, trust)
 
 
 def _stored(pair: Pair) -> Pair:

@@ -25,7 +25,7 @@ from fergan.models.layers import Verdict
 from fergan.moments import Drawer
 from train import run
 from train.helpers import helper
-from train.pairs import Pairs
+from train.pairs import Changed, Drawn, Pairs, Source
 from train.players import Players
 from train.processes import share_of
 from train.push import SharingFlags
@@ -58,7 +58,7 @@ class TrainConfig(SharingFlags):
     )
     pairs: str = field(
         default="weights/acgan",
-        metadata={"help": "generator that draws one person with two emotions, to learn from"},
+        metadata={"help": "generator that draws one person with two emotions, or translator, to learn from"},
     )
     examples: str = field(
         default="weights/acgan",
@@ -329,6 +329,21 @@ def paint(game: Translation, faces: Tensor, rows: Tensor) -> Image.Image:
     return sheet(to_array(torch.cat(drawn)), columns=len(EMOTIONS) + 1)
 
 
+def pair_source(
+    config: TrainConfig, network: Any, training: data.Faces, truncation: float, device: torch.device
+) -> Source:
+    """A generator's people, or photos that another translator changed: what --pairs names.
+
+    Raises:
+        FileNotFoundError, ValueError: none there, of another kind or size.
+    """
+    described = checkpoint.describe(Path(config.pairs))
+    if preset(described.model, described.preset).kind == "translator":
+        return Changed(training, helper(config.pairs, "translator", network, device, "paired=0"), device)
+    drawer = helper(config.pairs, "generator", network, device, "paired=0")
+    return Drawn(Drawer(drawer, described.build_config().noise_dim, device), truncation)
+
+
 def prepare(
     config: TrainConfig, accelerator: Accelerator
 ) -> tuple[Translation, data.Batches, tuple[Tensor, Tensor], dict[str, Any]]:
@@ -362,12 +377,9 @@ def prepare(
     if config.precision != "auto":
         game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     if recipe.paired:
-        drawer = helper(config.pairs, "generator", network, device, "paired=0")
-        noise_dim = checkpoint.describe(Path(config.pairs)).build_config().noise_dim
         game.pairs = Pairs(
-            Drawer(drawer, noise_dim, device),
+            pair_source(config, network, training, recipe.typical, device),
             config.known(),
-            recipe.typical,
             count=recipe.pairs,
             partial=recipe.partial,
             trusted=recipe.trusted,
@@ -376,7 +388,7 @@ def prepare(
         )
         if game.pairs.short:
             few = ", ".join(f"{way} ({missing} missing)" for way, missing in game.pairs.short.items())
-            accelerator.print(f"The generator draws too few pairs that the teacher trusts: {few}.")
+            accelerator.print(f"Too few pairs that the teacher trusts: {few}.")
     game.share = share_of(accelerator, recipe.batch)
     rows = data.conditions(training, recipe.conditions)
     if teacher is not None:  # once, rather than each time that a face is drawn
