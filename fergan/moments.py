@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from fergan import emotions
-from fergan.models import draw_noise, stylegan
+from fergan.models import dcgan, draw_noise, stylegan
 
 LAST_SEED = 2**32 - 1
 """Seeds run from 0 to this."""
@@ -108,6 +108,11 @@ class Drawer:
     def _where(self, noise: Tensor, rows: Tensor, truncation: float) -> Tensor:
         if isinstance(self.network, stylegan.Generator):
             return self.network.styles(noise, rows, truncation)
+        if isinstance(self.network, dcgan.Bank) and 0 < truncation < 1:
+            # its batch norms know one length of noise, and draw the dark of any shorter: outliers are cut instead
+            # (BigGAN's truncation, Brock et al. 2019, section 3.1; they draw such anew, here a seed stays its person)
+            most = 0.6 * truncation / (1 - truncation)
+            return noise.clamp(-most, most)
         return truncation * noise
 
     def _noise(self, seed: int) -> Tensor:

@@ -10,8 +10,8 @@ import torch
 from fergan import checkpoint
 from fergan.checkpoint import Checkpoint
 from fergan.engine import Engine
-from fergan.models import MODELS
-from fergan.moments import Moment, slerp
+from fergan.models import MODELS, dcgan
+from fergan.moments import Drawer, Moment, slerp
 
 HAPPY, SAD = (tuple(np.eye(7)[label]) for label in (3, 4))
 
@@ -90,6 +90,22 @@ def test_coarse_seeds_lend_their_shape(engine):
     assert not np.array_equal(mixed[0], plain[0])
     assert not np.array_equal(mixed[0], plain[1])
     assert np.array_equal(mixed[1], plain[1])  # its own shape
+
+
+def test_a_bank_is_truncated_by_cutting_outliers():
+    network = dcgan.Generator(dcgan.Config(width=8, noise_dim=16)).eval()
+    drawer = Drawer(network, 16, torch.device("cpu"))
+    noise, rows = torch.randn(5, 16, generator=torch.Generator().manual_seed(0)), torch.eye(7)[:5]
+    seen = []
+    network.forward = lambda noise, emotion: seen.append(noise) or torch.zeros(len(noise), 1, 48, 48)
+    for truncation in (0.0, 0.5, 0.7, 1.0):
+        drawer.faces(noise, rows, truncation)
+    none, half, most, whole = seen
+    assert not none.any()  # one face for each emotion
+    assert torch.equal(half, noise.clamp(-0.6, 0.6))
+    assert float(most.abs().max()) == pytest.approx(1.4)
+    assert float(most.norm()) > 0.8 * float(noise.norm())  # in proportion it would be 0.7
+    assert torch.equal(whole, noise)
 
 
 def test_truncation_at_0_is_one_face_for_each_emotion(engine):
