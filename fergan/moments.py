@@ -108,7 +108,7 @@ class Drawer:
     def _where(self, noise: Tensor, rows: Tensor, truncation: float) -> Tensor:
         if isinstance(self.network, stylegan.Generator):
             return self.network.styles(noise, rows, truncation)
-        if isinstance(self.network, dcgan.Bank) and 0 < truncation < 1:
+        if isinstance(self.network, dcgan.Bank) and truncation < 1:
             # its batch norms know one length of noise, and draw the dark of any shorter: outliers are cut instead
             # (BigGAN's truncation, Brock et al. 2019, section 3.1; they draw such anew, here a seed stays its person)
             most = 0.6 * truncation / (1 - truncation)

@@ -20,6 +20,14 @@ def favourites():
         yield
 
 
+@pytest.fixture
+def own_cache(tmp_path_factory, monkeypatch):
+    """A cache of data that no other test has seen."""
+    folder = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("FERGAN_CACHE", str(folder))
+    return folder
+
+
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
     """A folder of tiny checkpoints: acgan and cgan, whose faces are noise of their own, and a judge."""

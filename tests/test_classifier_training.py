@@ -310,14 +310,10 @@ def command(faces, out, *flags):
     return [*own, "--model", "teacher", "--set", TINY, *flags]
 
 
-def environment():
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-
-
 def test_a_signal_saves_and_exits(faces, tmp_path):
     process = subprocess.Popen(
         command(faces, tmp_path, "--epochs", "100000"),
-        env=environment(),
+        env=factory.environment(),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -364,7 +360,7 @@ def test_what_cannot_run_is_refused_in_a_sentence(faces, tmp_path, flags, words)
 def test_a_refusal_shows_no_trace(faces, tmp_path):
     done = subprocess.run(
         command(faces, tmp_path, "--out", "/dev/null/run"),
-        env=environment(),
+        env=factory.environment(),
         cwd=ROOT,
         capture_output=True,
         text=True,

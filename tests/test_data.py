@@ -11,13 +11,7 @@ from tests import factory
 REAL = Path(__file__).resolve().parents[2] / "shared" / "fer2013"
 needs_real = pytest.mark.skipif(not (REAL / "labels.csv").is_file(), reason=f"FER2013 is not in {REAL}")
 N = 30
-
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("FERGAN_CACHE", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

@@ -233,7 +233,7 @@ def test_faces_of_another_size_or_not_finite_are_refused(inside, tmp_path):
 def test_the_command_line_refuses_in_a_sentence(tmp_path, flags, words):
     done = subprocess.run(
         [sys.executable, "-m", "train.evaluate", *flags],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+        env=factory.environment(),
         cwd=tmp_path,
         capture_output=True,
         text=True,

@@ -233,16 +233,12 @@ def command(faces, out, *flags):
     return [*own, "--set", SMALL["fixed"], *flags]
 
 
-def environment():
-    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_saves_and_exits(faces, tmp_path, number):
     flags = ("--images", "100000000")
     process = subprocess.Popen(
         command(faces, tmp_path, *flags),
-        env=environment(),
+        env=factory.environment(),
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -274,7 +270,7 @@ def test_a_signal_saves_and_exits(faces, tmp_path, number):
 )
 def test_what_cannot_run_is_refused_in_a_sentence(faces, tmp_path, flags, words):
     done = subprocess.run(
-        command(faces, tmp_path, *flags), env=environment(), cwd=ROOT, capture_output=True, text=True
+        command(faces, tmp_path, *flags), env=factory.environment(), cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode != 0
     assert words in done.stderr

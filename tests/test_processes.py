@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,7 +40,7 @@ def two(faces, helpers, tmp_path_factory):  # noqa: F811
     launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", *own]
     done = subprocess.run(
         [*launch, str(faces), str(helpers), str(out)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"},
+        env=factory.environment(),
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -12,12 +12,7 @@ from fergan.emotions import EMOTIONS
 from tests import factory
 from tests.test_data import N, same, votes_of
 
-
-@pytest.fixture(autouse=True)
-def own_cache(tmp_path_factory, monkeypatch):
-    folder = tmp_path_factory.mktemp("cache")
-    monkeypatch.setenv("FERGAN_CACHE", str(folder))
-    return folder
+pytestmark = pytest.mark.usefixtures("own_cache")
 
 
 @pytest.fixture

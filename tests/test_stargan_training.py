@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -214,6 +215,16 @@ def test_pairs_may_be_photos_that_another_translator_changed(config):
         train(config(pairs=str(Path(config().pairs).parent / "identity"), out="other"))
 
 
+def test_photos_of_every_emotion_are_there_to_be_changed(config, tmp_path):
+    few = factory.write_folders(tmp_path / "few", factory.draw_faces(70))
+    for folder in [*few.rglob("disgust")]:
+        shutil.rmtree(folder)
+    options = {"pairs": str(Path(config().pairs).parent / "guided")}
+    settings = dataclasses.replace(config(**options), data=str(few))
+    with pytest.raises(ValueError, match="No photo of Training shows disgust"):
+        train(settings)
+
+
 def test_part_of_the_way_asks_for_a_blend(game):
     made = game(TranslatorRecipe(partial=1.0))
     intensity, asked = made.ask(EYE[[6, 6]], EYE[[3, 4]])
@@ -279,8 +290,9 @@ def test_the_judge_is_in_no_loss(config, helpers):
 )
 def test_what_cannot_run_is_refused_in_a_sentence(faces, tmp_path, flags, words):
     command = [sys.executable, "-m", "train.stargan", "--data", str(faces), "--out", str(tmp_path), "--cpu"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
-    done = subprocess.run([*command, *flags], env=environment, cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run(
+        [*command, *flags], env=factory.environment(), cwd=ROOT, capture_output=True, text=True
+    )
     assert done.returncode != 0
     assert words in done.stderr
     assert "Traceback" not in done.stderr

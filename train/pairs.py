@@ -57,8 +57,8 @@ class Source(Protocol):
 
     def two(
         self, start: Tensor, target: Tensor, intensity: Tensor, read: Read, rng: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """One person each, [B, C, H, W]: who shows `start` [B, 7], and then that much of the way to `target`."""
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """One person each, [B, C, H, W], who shows `start` [B, 7]; how that is read; the same, so far to `target`."""
 
 
 class Drawn(NamedTuple):
@@ -74,12 +74,13 @@ class Drawn(NamedTuple):
 
     def two(
         self, start: Tensor, target: Tensor, intensity: Tensor, read: Read, rng: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """One noise with two emotions. The second face is lit as the first."""
         noise = torch.randn(len(start), self.drawer.noise_dim, generator=rng).to(self.device)
         before = self.drawer.faces(noise, start, self.truncation)
         asked = torch.lerp(start, target, intensity[:, None])
-        return before, lit_alike(self.drawer.faces(noise, asked, self.truncation), before)
+        after = lit_alike(self.drawer.faces(noise, asked, self.truncation), before)
+        return before, read(before, start), after
 
 
 class Changed(NamedTuple):
@@ -91,13 +92,14 @@ class Changed(NamedTuple):
 
     def two(
         self, start: Tensor, target: Tensor, intensity: Tensor, read: Read, rng: torch.Generator
-    ) -> tuple[Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """A photo that people named so, and the same changed."""
         named = start.argmax(dim=1).cpu()
         fit = (self.faces.labels == named[:, None]).float()
         images = self.faces.images[torch.multinomial(fit, 1, generator=rng)[:, 0]]
         before = to_model(images.to(self.device))
-        return before, self.translator(before, read(before, start), target, intensity)
+        seen = read(before, start)
+        return before, seen, self.translator(before, seen, target, intensity)
 
 
 class Pairs:
@@ -167,8 +169,8 @@ def _made(source: Source, ways: Tensor, partial: float, rng: torch.Generator, re
     start, target = torch.eye(len(EMOTIONS))[ways.T].to(source.device)
     part, amount = torch.rand(2, len(ways), generator=rng).to(source.device)
     intensity = torch.where(part < partial, amount, torch.ones_like(amount))
-    before, after = source.two(start, target, intensity, read, rng)
-    seen, asked = read(before, start), torch.lerp(start, target, intensity[:, None])
+    before, seen, after = source.two(start, target, intensity, read, rng)
+    asked = torch.lerp(start, target, intensity[:, None])
     trust = _agreement(seen, start) * _agreement(read(after, asked), asked)
     return Pair(before, seen, target, intensity, after, trust)
 

@@ -335,10 +335,15 @@ def pair_source(
     """A generator's people, or photos that another translator changed: what --pairs names.
 
     Raises:
-        FileNotFoundError, ValueError: none there, of another kind or size.
+        FileNotFoundError, ValueError: none there, of another kind or size, or no photo of an emotion to change.
     """
     described = checkpoint.describe(Path(config.pairs))
     if preset(described.model, described.preset).kind == "translator":
+        if missing := [EMOTIONS[label] for label in config.known() if not (training.labels == label).any()]:
+            raise ValueError(
+                f"No photo of Training shows {', '.join(missing)}: name the others with --emotions, or a generator"
+                " with --pairs."
+            )
         return Changed(training, helper(config.pairs, "translator", network, device, "paired=0"), device)
     drawer = helper(config.pairs, "generator", network, device, "paired=0")
     return Drawn(Drawer(drawer, described.build_config().noise_dim, device), truncation)
