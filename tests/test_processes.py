@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from fergan import checkpoint
 from fergan.models import draw_noise
-from tests import together
+from tests import factory, together
 from tests.test_generate import files
 from tests.test_stargan_training import faces, helpers  # noqa: F401 (fixtures)
 from train import processes, run, tune
