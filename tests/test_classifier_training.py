@@ -23,7 +23,7 @@ from tests.test_classifier import FOUR, network, small
 from train import classifier, report, run
 from train.classifier_recipes import RECIPES, ClassifierRecipe, EarlyStopping
 from train.folds import k_folds, same_faces
-from train.learner import Learner, Schedule, hold_out, split
+from train.learner import Learner, Schedule, hold_out, split, targets
 
 ROOT = Path(__file__).resolve().parents[1]
 EACH = list(MODELS["classifier"])
@@ -144,6 +144,18 @@ def test_targets_sum_to_1_over_the_known_emotions(faces, kind):
     assert float(parts.target[:, known].min()) >= 0.1 / 4 - 1e-6
     assert set(parts.training.labels.tolist()) == set(known)
     assert (len(parts.tests["private"]), len(parts.tests["private_clean"])) == (24, 23)
+
+
+@pytest.mark.parametrize(("balance", "sums"), [(0.0, [4, 2, 1]), (0.5, [2, 2**0.5, 1]), (1.0, [1, 1, 1])])
+def test_balanced_targets_weigh_an_emotion_by_its_rarity(balance, sums):
+    rare = torch.tensor([0] * 4 + [1] * 2 + [6])
+    pictures, all_of = torch.zeros(7, 1, 4, 4, dtype=torch.uint8), torch.ones(7, dtype=torch.bool)
+    seven = data.Faces(pictures, rare, torch.zeros(7), None, ~all_of, all_of, "seven", "7")
+    rows = targets(seven, list(range(7)), ClassifierRecipe(smoothing=0.0, balance=balance))
+    shares = torch.tensor([*sums[:2], 0.0, 0.0, 0.0, 0.0, sums[2]]) / sum(sums)
+    assert torch.allclose(rows.sum(0) / 7, shares, atol=1e-5)
+    assert float(rows.sum()) == pytest.approx(7, abs=1e-4)
+    assert rows.argmax(1).tolist() == rare.tolist()
 
 
 # --- train.classifier -----------------------------------------------------------------------------------

@@ -28,6 +28,9 @@ class ClassifierRecipe:
     """Share of faces blended with another."""
     targets: str = "onehot"
     """onehot, votes or mix (see fergan.data.conditions)."""
+    balance: float = 0.0
+    """Each face counts by how rare what it should be read as is: by frequency to minus this power. 0 counts all faces
+    alike, 1 all emotions."""
     flip: bool = True
     augment: float = 1.0
     """Strength of fergan.augment.vary_faces; 0 is none."""
@@ -59,6 +62,7 @@ class ClassifierRecipe:
             raise ValueError("epochs must be 1 or more, batch 2 or more, learning_rate above 0.")
         for name in (
             "weight_decay",
+            "balance",
             "augment",
             "ema_images",
             "patience",

@@ -25,7 +25,7 @@ class Parts(NamedTuple):
 
     training: data.Faces
     target: Tensor
-    """float32 [N, 7], a row for each face of `training`."""
+    """float32 [N, 7], a row for each face of `training`: see targets()."""
     validation: data.Faces
     tests: dict[str, data.Faces]
 
@@ -51,12 +51,22 @@ def split(faces: data.Faces, known: list[int], recipe: ClassifierRecipe) -> Part
 
 
 def targets(faces: data.Faces, known: list[int], recipe: ClassifierRecipe) -> Tensor:
-    """What the network should answer for each face, float32 [N, 7]: rows sum to 1, over known emotions alone."""
+    """What the network should answer for each face, float32 [N, 7], over known emotions alone.
+
+    Rows sum to 1; where the recipe balances, their sums differ and their mean is 1, so that a row's cross-entropy is
+    weighted.
+    """
     mask = one_hot(torch.tensor(known)).sum(dim=0)
     rows = data.conditions(faces, recipe.targets) * mask
     total = rows.sum(dim=1, keepdim=True)
     rows = torch.where(total > 0, rows / total.clamp_min(1e-6), one_hot(faces.labels))
-    return (1 - recipe.smoothing) * rows + recipe.smoothing * mask / len(known)
+    rows = (1 - recipe.smoothing) * rows + recipe.smoothing * mask / len(known)
+    if not recipe.balance:
+        return rows
+    rows = (
+        rows * rows.mean(dim=0).clamp_min(1e-6) ** -recipe.balance
+    )  # an emotion that no face shows weighs nothing
+    return rows * len(rows) / rows.sum()
 
 
 def hold_out(parts: Parts, fold: Tensor, number: int) -> Parts:
