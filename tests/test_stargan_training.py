@@ -173,17 +173,14 @@ def test_pairs_teach_what_was_drawn(game):
     before, after = torch.zeros(2, 1, 48, 48), torch.full((2, 1, 48, 48), 0.5)
     trust = torch.tensor([1.0, 0.0])
 
-    class Drawn:
-        def take(self, count, *_):
-            return Pair(before, EYE[[6, 6]], EYE[[3, 3]], torch.ones(2), after, trust)
-
+    drawn = Pair(before, EYE[[6, 6]], EYE[[3, 3]], torch.ones(2), after, trust)
     made.generator.to_mask.bias.data.fill_(-60)  # nothing is covered, and a grey field stays grey when bent
-    assert made.as_drawn(Drawn(), 2).item() == pytest.approx(0.25, abs=1e-4)  # the second is not trusted
+    assert made.as_drawn(drawn)[0].item() == pytest.approx(0.25, abs=1e-4)  # the second is not trusted
     made.recipe = TranslatorRecipe(alike=0.5, light=0)
     with torch.no_grad():
         apart = losses.unlikeness(made.teacher.maps(before), made.teacher.maps(after))[0].item() / 2
     assert apart > 0.01
-    assert made.as_drawn(Drawn(), 2).item() == pytest.approx(0.25 + 0.5 * apart, abs=1e-3)
+    assert made.as_drawn(drawn)[0].item() == pytest.approx(0.25 + 0.5 * apart, abs=1e-3)
 
 
 def test_both_faces_of_a_pair_are_in_one_light(game):
@@ -191,13 +188,33 @@ def test_both_faces_of_a_pair_are_in_one_light(game):
     lit = []
     made.translate = lambda images, *_: (lit.append(images) or images, None)
 
-    class Same:
-        def take(self, count, *_):
-            faces = torch.rand(2, 1, 48, 48) - 0.5
-            return Pair(faces, EYE[[6, 6]], EYE[[3, 3]], torch.ones(2), faces, torch.ones(2))
-
-    assert made.as_drawn(Same(), 2).item() == 0
+    faces = torch.rand(2, 1, 48, 48) - 0.5
+    assert (
+        made.as_drawn(Pair(faces, EYE[[6, 6]], EYE[[3, 3]], torch.ones(2), faces, torch.ones(2)))[0].item()
+        == 0
+    )
     assert float((lit[0][0].mean() - lit[0][1].mean()).abs()) > 0.01
+
+
+def test_a_lesson_may_ask_the_guide_how_far(game):
+    made, faces = game(TranslatorRecipe(light=0, alike=0, paired=1e-9)), torch.rand(4, 1, 48, 48) - 0.5
+    pair = Pair(faces, EYE[[6] * 4], EYE[[3] * 4], torch.full((4,), 0.5), faces, torch.ones(4))
+
+    class Drawn:
+        def take(self, *_):
+            return pair
+
+    made.pairs = Drawn()
+    assert made.lesson_gradients(4).keys() == {"g_paired"}
+    quiet = float(made.generator.to_flow.weight.grad.abs().max())
+    made.recipe = TranslatorRecipe(light=0, alike=0, paired=1e-9, lesson_reads=0.5)
+    parts = made.lesson_gradients(4)
+    with torch.no_grad():
+        due = losses.soft_cross_entropy(made.guide(faces), EYE[[6] * 4].lerp(EYE[[3] * 4], 0.5))
+    assert parts["g_guide"].item() == pytest.approx(float(due), abs=0.02)
+    assert float(made.generator.to_flow.weight.grad.abs().max()) > 1000 * quiet
+    with pytest.raises(ValueError, match="lesson_reads needs a lesson"):
+        TranslatorRecipe(lesson=0, lesson_reads=0.5)
 
 
 def test_faces_are_compared_by_a_network_that_has_maps(config, tmp_path):

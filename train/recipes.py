@@ -143,6 +143,8 @@ class TranslatorRecipe:
     """Truncation of those pairs, and of the grids' faces: plain ones, drawn without faults."""
     lesson: int = 50_000
     """Images at first of pairs alone: the game begins with faces that change, not with a search for how to."""
+    lesson_reads: float = 0.0
+    """Weight of the guide's reading in the lesson: pairs say how, the guide how far."""
     budget: float = 0.35
     """Share of a face that the mask may cover at no cost."""
     budget_weight: float = 1.0
@@ -188,6 +190,8 @@ class TranslatorRecipe:
             raise ValueError(f"pairs must be 1 or more, or paired 0 for none; got {self.pairs}.")
         if self.lesson and not self.paired:
             raise ValueError("A lesson needs pairs: paired must be above 0, or lesson 0.")
+        if self.lesson_reads and not self.lesson:
+            raise ValueError("lesson_reads needs a lesson: lesson must be above 0, or lesson_reads 0.")
         if not 0 <= self.partial <= 1:
             raise ValueError(f"partial must be between 0 and 1, got {self.partial}.")
 

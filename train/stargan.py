@@ -25,7 +25,7 @@ from fergan.models.layers import Verdict
 from fergan.moments import Drawer
 from train import run
 from train.helpers import helper
-from train.pairs import Changed, Drawn, Pairs, Source
+from train.pairs import Changed, Drawn, Pair, Pairs, Source
 from train.players import Players
 from train.processes import share_of
 from train.push import SharingFlags
@@ -247,7 +247,8 @@ class Translation(Players):
                 before, after = self.embedder(images), self.embedder(fake)
                 found.append(("g_identity", recipe.identity, 1 - (before * after).sum(dim=1).mean()))
             if self.pairs is not None:
-                found.append(("g_paired", recipe.paired, self.as_drawn(self.pairs, len(images) // 2)))
+                pair = self.pairs.take(len(images) // 2, self.rng, self.share)
+                found.append(("g_paired", recipe.paired, self.as_drawn(pair)[0]))
         if recipe.near_weight:
             moved = (fake.float() - images).square().mean(dim=(1, 2, 3)).add(
                 1e-8
@@ -259,9 +260,8 @@ class Translation(Players):
             found.append(("g_flow", recipe.smooth, losses.unevenness(change.flow * images.shape[-1])))
         return found
 
-    def as_drawn(self, pairs: Pairs, count: int) -> Tensor:
-        """Distance from drawn people to the same people as they were drawn again, by how far both are trusted."""
-        pair = pairs.take(count, self.rng, self.share)
+    def as_drawn(self, pair: Pair) -> tuple[Tensor, Tensor]:
+        """Distance from people to the same people as they were drawn again, by trust; and what became of them."""
         before, after = self.relight(torch.cat([pair.before, pair.after], dim=1)).chunk(2, dim=1)
         fake, _ = self.translate(before, pair.source, pair.target, pair.intensity)
         apart = (fake - after).abs().mean(dim=(1, 2, 3))
@@ -270,15 +270,24 @@ class Translation(Players):
             with torch.no_grad():
                 due = self.guide.maps(after)
             apart = apart + self.recipe.alike * losses.unlikeness(self.guide.maps(fake), due)
-        return (pair.trust * apart).mean()
+        return (pair.trust * apart).mean(), fake
 
     def lesson_gradients(self, count: int) -> dict[str, Tensor]:
-        """On drawn pairs alone; returns the parts of the loss."""
+        """On pairs alone; returns the parts of the loss."""
         assert self.pairs is not None  # the recipe refuses a lesson without
+        recipe, pair = self.recipe, self.pairs.take(count, self.rng, self.share)
         with self.autocast():
-            loss = self.as_drawn(self.pairs, count)
-        (self.recipe.paired * loss).backward()
-        return {"g_paired": loss}
+            apart, fake = self.as_drawn(pair)
+            parts = {"g_paired": apart}
+            if recipe.lesson_reads:
+                assert self.guide is not None  # see prepare
+                asked = torch.lerp(pair.source, pair.target, pair.intensity[:, None])
+                parts["g_guide"] = losses.soft_cross_entropy(self.guide(fake).float(), asked)
+        total = recipe.paired * apart
+        if recipe.lesson_reads:
+            total = total + recipe.lesson_reads * parts["g_guide"]
+        total.backward()
+        return parts
 
     @staticmethod
     def unchanged(same: Tensor, images: Tensor, source: Tensor, emotion: Tensor) -> Tensor:
@@ -330,7 +339,7 @@ def paint(game: Translation, faces: Tensor, rows: Tensor) -> Image.Image:
 
 
 def pair_source(
-    config: TrainConfig, network: Any, training: data.Faces, truncation: float, device: torch.device
+    config: TrainConfig, network: Any, training: data.Faces, truncation: float, game: Translation
 ) -> Source:
     """A generator's people, or photos that another translator changed: what --pairs names.
 
@@ -344,9 +353,10 @@ def pair_source(
                 f"No photo of Training shows {', '.join(missing)}: name the others with --emotions, or a generator"
                 " with --pairs."
             )
-        return Changed(training, helper(config.pairs, "translator", network, device, "paired=0"), device)
-    drawer = helper(config.pairs, "generator", network, device, "paired=0")
-    return Drawn(Drawer(drawer, described.build_config().noise_dim, device), truncation)
+        changer = helper(config.pairs, "translator", network, game.device, "paired=0")
+        return Changed(training, changer.to(memory_format=torch.channels_last), game.device, game.dtype)  # type: ignore[call-overload]
+    drawer = helper(config.pairs, "generator", network, game.device, "paired=0")
+    return Drawn(Drawer(drawer, described.build_config().noise_dim, game.device), truncation)
 
 
 def prepare(
@@ -373,7 +383,7 @@ def prepare(
         recipe = replaced(recipe, conditions="onehot")  # votes know all seven
     teacher = helper(config.teacher, "classifier", network, device, "reads=false") if recipe.reads else None
     mapped, guide = bool(recipe.paired and recipe.alike), None
-    if recipe.guide_weight or mapped:
+    if recipe.guide_weight or recipe.lesson_reads or mapped:
         guide = helper(config.guide, "classifier", network, device, "guide_weight=0")
     if mapped and not isinstance(guide, Teacher):
         raise ValueError(f"{config.guide} has no maps to compare faces by: name a guide, or --set alike=0.")
@@ -383,7 +393,7 @@ def prepare(
         game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     if recipe.paired:
         game.pairs = Pairs(
-            pair_source(config, network, training, recipe.typical, device),
+            pair_source(config, network, training, recipe.typical, game),
             config.known(),
             count=recipe.pairs,
             partial=recipe.partial,
