@@ -23,6 +23,12 @@ class Metric:
 METRICS: dict[str, Metric] = {
     "n": Metric("N", "faces measured; FID falls as it grows", "", ",d"),
     "fid": Metric("FID", "distance to real faces in the judge's features (Fréchet)", "lower", ".4g"),
+    "fid_learnt": Metric(
+        "FID, asked as learnt",
+        "the same, where faces are asked for what the network learnt from: labels, or votes that blend emotions",
+        "lower",
+        ".4g",
+    ),
     "kid": Metric("KID", "distance to real faces in the judge's features (kernel)", "lower", ".3g"),
     "kid_before": Metric("KID before", "the same of the faces before they were translated", "lower", ".3g"),
     "fid_inception": Metric(

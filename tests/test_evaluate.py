@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from fergan import checkpoint
+from fergan import checkpoint, data
 from fergan.emotions import EMOTIONS
 from fergan.metrics import METRICS
 from fergan.models import MODELS
@@ -153,6 +153,30 @@ def test_what_is_asked_follows_the_test():
     assert labels.tolist() != sorted(labels.tolist())
 
 
+def test_a_network_is_asked_as_it_learnt(inside, tmp_path):
+    votes = torch.randint(0, 4, (175, 10)).tolist()
+    factory.write_packed(tmp_path / "voted", factory.draw_faces(175), votes=votes)
+    faces = data.load(tmp_path / "voted")
+    tests = [faces.split(name) for name in ("PublicTest", "PrivateTest")]
+    labels, soft = (
+        torch.cat([data.conditions(part, kind) for part in tests]) for kind in ("onehot", "votes")
+    )
+    order = measure.shuffled(len(labels))
+    assert torch.equal(measure.as_learnt(tests, "votes", len(order)), soft[order])
+    assert torch.equal(measure.as_learnt(tests, "onehot", len(order) + 3)[-3:], labels[order[:3]])  # again
+    either = measure.as_learnt(tests, "either", len(order))
+    named, voted = ((either == rows[order]).all(1) for rows in (labels, soft))
+    assert bool((named | voted).all())
+    assert 0.25 < float(named.float().mean()) < 0.75
+    described, network = checkpoint.load(Path("weights/acgan"))
+    bench = evaluate.Evaluation(config("weights/acgan", data=str(tmp_path / "voted")))
+    _, _, fake = bench.drawn(Path("weights/acgan"))
+    pure = measure.distances(bench.test, fake)["fid"]
+    assert bench.as_learnt(described, network, fake) == {"fid_learnt": pytest.approx(pure)}
+    described.training["conditions"] = "votes"
+    assert bench.as_learnt(described, network, fake)["fid_learnt"] != pytest.approx(pure, rel=1e-3)
+
+
 class Script(nn.Module):
     def forward(self, x: torch.Tensor, return_features: bool = False) -> torch.Tensor:
         return x.mean((2, 3))
@@ -226,7 +250,7 @@ def test_faces_of_another_size_or_not_finite_are_refused(inside, tmp_path):
     with pytest.raises(ValueError, match=r"large draws faces of the shape \(1, 96, 96\)"):
         evaluate.evaluate(config(str(tmp_path / "large")))
     with pytest.raises(FloatingPointError, match="not finite"):
-        measure.draw(lambda noise, emotion: noise / 0, 4, torch.zeros(2, dtype=torch.int64), "cpu")
+        measure.draw(lambda noise, emotion: noise / 0, 4, torch.zeros(2, 7), "cpu")
 
 
 @pytest.mark.parametrize(("flags", "words"), [((), "or measure them all"), (("--all",), "no generator in")])

@@ -1,7 +1,8 @@
 """Measure generators against real faces: `python -m train.evaluate weights/acgan`, or `--all` for the README's table.
 
-Every model draws N faces, seeds 0 to N - 1, rounded to 8 bits, in the emotions of the test faces. Test faces are
-both tests of FER2013 without those that stand in Training. The floor says how far real faces are from each other.
+Every model draws N faces, seeds 0 to N - 1, rounded to 8 bits, in the emotions of the test faces; one that learnt from
+votes as well draws them once more, asked so. Test faces are both tests of FER2013 without those that stand in Training.
+The floor says how far real faces are from each other.
 """
 
 import dataclasses
@@ -18,7 +19,7 @@ from tqdm import tqdm
 
 from fergan import checkpoint, data, metrics
 from fergan.card import PICTURES, write_card
-from fergan.emotions import EMOTIONS, index
+from fergan.emotions import EMOTIONS, index, one_hot
 from fergan.metrics import METRICS
 from fergan.models import preset
 from train import features, measure, plots, run
@@ -90,8 +91,8 @@ class Evaluation:
         faces = data.load(config.data, size=size.image_size, channels=size.channels)
         if config.emotion:
             faces = faces.subset(faces.labels == index(config.emotion))
-        tests, training = [faces.split(name) for name in data.SPLITS[1:]], faces.split("Training")
-        images, labels = (torch.cat([getattr(t, part) for t in tests]) for part in ("images", "labels"))
+        self.tests, training = [faces.split(name) for name in data.SPLITS[1:]], faces.split("Training")
+        images, labels = (torch.cat([getattr(t, part) for t in self.tests]) for part in ("images", "labels"))
         if min(len(labels), len(training)) < FEWEST:
             raise ValueError(
                 f"{config.data} has {len(training)} training and {len(labels)} test faces"
@@ -124,10 +125,22 @@ class Evaluation:
             raise ValueError(f"{folder} draws faces of the shape {came}; the judge reads {due}.")
         labels = measure.asked(self.test.labels.bincount(minlength=len(EMOTIONS)), self.config.n)
         try:
-            images = measure.draw(network.to(self.device), config.noise_dim, labels, self.device)
+            images = measure.draw(network.to(self.device), config.noise_dim, one_hot(labels), self.device)
         except FloatingPointError as error:
             raise ValueError(f"{folder}: {error}") from error
         return described, network, self.look(images, labels, folder.name)
+
+    def as_learnt(
+        self, described: checkpoint.Checkpoint, network: nn.Module, fake: Faces
+    ) -> dict[str, float]:
+        """FID of faces that are asked for what the network learnt from; `fake` are asked for pure emotions."""
+        kind, judge = described.training.get("conditions", "onehot"), self.readers["judge"]
+        seen = fake.features
+        if kind != "onehot" and all(part.votes is not None for part in self.tests):
+            rows = measure.as_learnt(self.tests, kind, self.config.n)
+            images = measure.draw(network, described.build_config().noise_dim, rows, self.device)
+            seen = judge.read(images, "the same, asked as learnt")["features"]
+        return {"fid_learnt": metrics.frechet_distance(self.test.features, seen)}
 
     @property
     def heads(self) -> list[str]:
@@ -146,6 +159,7 @@ class Evaluation:
         described, network, fake = self.drawn(folder)
         judge = self.readers["judge"]
         numbers = measure.overall(fake, self.test, self.training) | self.cas(fake)
+        numbers |= self.as_learnt(described, network, fake)
         found = {
             **_rounded(numbers),
             "emotions": _rounded(measure.by_emotion(self.test, fake)),

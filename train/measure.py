@@ -1,13 +1,15 @@
 """The protocol of an evaluation: which faces are drawn, and what is said of them beside real ones."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from fergan import metrics
+from fergan import data, metrics
 from fergan.checkpoint import Checkpoint
-from fergan.emotions import EMOTIONS, one_hot
+from fergan.emotions import EMOTIONS
 from fergan.images import to_model, to_pixels
 from fergan.models import draw_noise, preset
 from train.features import BATCH, Faces
@@ -34,18 +36,30 @@ def asked(counts: Tensor, n: int) -> Tensor:
     return torch.arange(len(EMOTIONS)).repeat_interleave(quotas(counts, n))[shuffled(n)]
 
 
+def as_learnt(tests: Sequence[data.Faces], kind: str, n: int) -> Tensor:
+    """Conditions of a kind (see fergan.data.conditions) that n test faces have, float32 [n, 7], well mixed.
+
+    What a generator is compared with is all that it learnt, and so it is asked: a pure emotion of one that learnt from
+    votes as well is a clear one, and real faces are no set of clear ones.
+    """
+    rows = torch.cat([data.conditions(part, kind) for part in tests], dim=-2)
+    if rows.ndim == 3:  # of each face one or another, as in training
+        rng = torch.Generator().manual_seed(0)
+        rows = rows[torch.randint(len(rows), rows.shape[1:2], generator=rng), torch.arange(rows.shape[1])]
+    return rows[shuffled(len(rows))[torch.arange(n) % len(rows)]]
+
+
 @torch.inference_mode()
-def draw(network: nn.Module, noise_dim: int, labels: Tensor, device: torch.device) -> Tensor:
-    """Faces of seeds 0 to N - 1 for labels [N], uint8 [N, C, H, W].
+def draw(network: nn.Module, noise_dim: int, emotion: Tensor, device: torch.device) -> Tensor:
+    """Faces of seeds 0 to N - 1 for emotions [N, 7], uint8 [N, C, H, W].
 
     Raises:
         FloatingPointError: a face that is not finite.
     """
     faces = []
-    seeds = torch.arange(len(labels)).split(BATCH)
+    seeds = torch.arange(len(emotion)).split(BATCH)
     for rows in tqdm(seeds, desc="drawing", unit="batch", leave=False):
-        noise, emotion = draw_noise(rows.tolist(), noise_dim), one_hot(labels[rows])
-        images = network(noise.to(device), emotion.to(device))
+        images = network(draw_noise(rows.tolist(), noise_dim).to(device), emotion[rows].to(device))
         if not bool(torch.isfinite(images).all()):
             raise FloatingPointError("it draws faces that are not finite; its weights are broken.")
         faces.append(to_pixels(images).cpu())
