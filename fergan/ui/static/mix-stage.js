@@ -9,6 +9,7 @@ let touring = false;
 function openStage(tour = false) {
   leaveFilm();
   if (!show.open) show.showModal();
+  if (faces.has(onScreen)) show.querySelector('img').src = faces.get(onScreen).picture; // no hand waits for a hidden picture
   paintStage();
   publish();
   if (tour) beginTour();

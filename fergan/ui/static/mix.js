@@ -105,7 +105,7 @@ function paintFace(name) {
   box.classList.remove('waiting');
   if (onScreen === name) return;
   onScreen = name;
-  for (const image of [box.firstElementChild, show.querySelector('img')]) {
+  for (const image of show.open ? [box.firstElementChild, show.querySelector('img')] : [box.firstElementChild]) {
     image.src = faces.get(name).picture;
     if (jump && !calm.matches) image.animate([{opacity: 0.35}, {opacity: 1}], {duration: 160, easing: 'ease-out'});
   }
