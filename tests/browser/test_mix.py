@@ -1,4 +1,4 @@
-"""The tab Mix in a browser: sliders, wheel, small faces, film, stage."""
+"""The tab Mix in a browser: sliders, wheel, small faces, stage."""
 
 import base64
 import io
@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 import app
-from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
 from fergan.ui import models
@@ -66,6 +65,12 @@ def said(page):
 def percents(page):
     shown = page.locator(".mix-slider .number").all_text_contents()
     return {name: int(text.split()[0]) for name, text in zip(EMOTIONS, shown, strict=True) if text[0] != "0"}
+
+
+def moments(page, *emotions):
+    for emotion in emotions:
+        page.keyboard.press(str(EMOTIONS.index(emotion) + 1))
+        page.get_by_role("button", name="Add moment").click()
 
 
 def test_a_face_is_drawn_when_the_tab_is_opened_and_not_before(visit, styled):  # noqa: F811
@@ -231,143 +236,6 @@ def test_the_shape_of_another_face_is_for_models_with_styles(mix, styled):  # no
     expect(other).to_be_hidden()
     expect(said(page)).to_have_text("happy, seed 7, by AC-GAN.")
     assert np.array_equal(face(page), drawn(styled, happy=1, truncation=0.6))
-
-
-def moments(page, *emotions):
-    for emotion in emotions:
-        page.keyboard.press(str(EMOTIONS.index(emotion) + 1))
-        page.get_by_role("button", name="Add moment").click()
-
-
-def test_a_film_goes_through_its_moments(mix):
-    page = mix()
-    moments(page, "happy")
-    expect(page.locator(".mix-player")).to_be_hidden()
-    moments(page, "sad", "fear")
-    page.get_by_role("slider", name="Seconds a step").fill("0.4")
-    page.get_by_role("button", name="Play", exact=True).click()
-    expect(page.get_by_role("button", name="Pause")).to_be_visible()
-    place = page.get_by_role("slider", name="Place in the film")
-    before = float(place.input_value())
-    page.wait_for_timeout(150)
-    assert float(place.input_value()) != before
-    page.get_by_role("button", name="Pause").click()
-    at = place.input_value()
-    page.wait_for_timeout(150)
-    assert place.input_value() == at
-    assert place.get_attribute("max") == "30"
-    still = page.locator(".mix-face canvas")
-    colours = []
-    for value in ("0", "10", "15"):
-        place.fill(value)
-        colours.append(still.evaluate("canvas => canvas.toDataURL()"))
-    assert len(set(colours)) == 3
-    page.get_by_role("slider", name="angry").fill("30")
-    expect(still).to_be_hidden()  # the face is back
-
-
-def test_without_a_loop_a_film_ends_at_its_last_moment(mix, styled):  # noqa: F811
-    page = mix()
-    moments(page, "happy", "sad")
-    page.get_by_role("slider", name="Seconds a step").fill("0.4")
-    page.get_by_label("Loop").uncheck()
-    page.get_by_role("button", name="Play", exact=True).click()
-    place = page.get_by_role("slider", name="Place in the film")
-    expect(place).to_have_value("10")
-    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
-    shown = pixels(page.locator(".mix-face canvas").evaluate("canvas => canvas.toDataURL()"))
-    assert np.abs(shown[..., 0].astype(int) - drawn(styled, sad=1)).max() <= 1
-
-
-def test_moments_are_moved_and_removed_by_keyboard(mix):
-    page = mix()
-    moments(page, "happy", "sad")
-
-    def titles():
-        return [
-            title.split(": ")[1].split(",")[0]
-            for title in page.locator(".mix-moments .mix-thumb").evaluate_all(
-                "all => all.map(one => one.title)"
-            )
-        ]
-
-    assert titles() == ["happy", "sad"]
-    page.get_by_role("button", name="Moment 1 later").press("Enter")
-    assert titles() == ["sad", "happy"]
-    expect(page.get_by_role("button", name="Remove moment 1")).to_be_visible()
-    page.get_by_role("button", name="Remove moment 1").press("Enter")
-    assert titles() == ["happy"]
-    page.get_by_role("button", name="Moment 1: happy").click()
-    assert percents(page) == {"happy": 100}
-
-
-def test_drawing_a_film_can_be_stopped(mix):
-    page = mix()
-    moments(page, "happy", "sad")
-    expect(page.locator(".mix-moments .stale")).to_have_count(0)
-    held = []
-
-    def hold(route):  # the judge may read a face meanwhile
-        if route.request.post_data_json["fn_name"] == "strip":
-            held.append(route)
-        else:
-            route.continue_()
-
-    page.route(REQUESTS, hold)
-    page.get_by_role("button", name="Play", exact=True).click()
-    expect(page.locator(".mix-progress")).to_contain_text("Drawing the film")
-    page.get_by_role("button", name="Stop").click()
-    assert len(held) == 1
-    held[0].continue_()
-    expect(page.locator(".mix-progress")).to_be_hidden()
-    assert len(held) == 1  # the second half of the loop was not asked for
-    expect(page.locator(".mix-face canvas")).to_be_hidden()
-
-
-@pytest.mark.parametrize(("kind", "name"), [("GIF", "gif"), ("MP4", "mp4")])
-def test_a_film_is_saved_and_restores_its_moments(mix, tmp_path, kind, name):
-    page = mix()
-    moments(page, "happy", "sad")
-    page.get_by_role("slider", name="Seconds a step").fill("0.4")
-    page.locator("[data-field=kind]").select_option(kind)
-    page.locator("[data-field=width]").select_option("256 px")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Save film").click()
-    file = tmp_path / f"film.{name}"
-    download.value.save_as(file)
-    assert [moment.emotion for moment in provenance.read(file).moments] == [{"happy": 1}, {"sad": 1}]
-    other = mix("&model=cgan&seed=3&fear=1")
-    drop(other, file.name, file.read_bytes())
-    expect(said(other)).to_have_text("happy, seed 7, by AC-GAN.")
-    expect(other.locator(".mix-moments li")).to_have_count(2)
-
-
-def test_a_file_being_made_can_be_stopped(mix):
-    page = mix()
-    moments(page, "happy", "sad", "fear", "angry")
-    page.get_by_role("slider", name="Seconds a step").fill("5")
-    page.locator("[data-field=kind]").select_option("WebP")
-    page.locator("[data-field=width]").select_option("512 px")
-    page.get_by_role("button", name="Save film").click()
-    expect(page.locator(".mix-progress")).to_contain_text("Making the file")
-    page.get_by_role("button", name="Stop").click()
-    expect(page.get_by_role("alert")).to_contain_text("Stopped; nothing was saved.")
-    expect(page.locator(".mix-progress")).to_be_hidden()
-
-
-def test_with_reduced_motion_a_film_takes_steps(mix):
-    page = mix(reduced_motion="reduce")
-    moments(page, "happy", "sad")
-    step = page.get_by_role("button", name="Step", exact=True)
-    step.click()
-    place = page.get_by_role("slider", name="Place in the film")
-    expect(page.locator(".mix-face canvas")).to_be_visible()
-    page.wait_for_timeout(200)
-    assert place.input_value() == "0"
-    step.click()
-    expect(place).to_have_value("10")  # a quarter of 1.6 seconds
-    page.wait_for_timeout(200)
-    assert place.input_value() == "10"
 
 
 def test_the_link_restores_the_blend(mix, visit, address, styled):  # noqa: F811

@@ -1,0 +1,143 @@
+"""Films in the tab Mix in a browser: moments, playing, saving, stopping."""
+
+import numpy as np
+import pytest
+
+from fergan import provenance
+from tests.browser.test_mix import REQUESTS, address, drawn, mix, moments, percents, pixels, said  # noqa: F401 - fixtures
+from tests.browser.test_page import drop
+from tests.test_mix import styled, styled_weights  # noqa: F401 - fixtures
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+expect = playwright.expect
+
+
+def test_a_film_goes_through_its_moments(mix):  # noqa: F811
+    page = mix()
+    moments(page, "happy")
+    expect(page.locator(".mix-player")).to_be_hidden()
+    moments(page, "sad", "fear")
+    page.get_by_role("slider", name="Seconds a step").fill("0.4")
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.get_by_role("button", name="Pause")).to_be_visible()
+    place = page.get_by_role("slider", name="Place in the film")
+    before = float(place.input_value())
+    page.wait_for_timeout(150)
+    assert float(place.input_value()) != before
+    page.get_by_role("button", name="Pause").click()
+    at = place.input_value()
+    page.wait_for_timeout(150)
+    assert place.input_value() == at
+    assert place.get_attribute("max") == "30"
+    still = page.locator(".mix-face canvas")
+    colours = []
+    for value in ("0", "10", "15"):
+        place.fill(value)
+        colours.append(still.evaluate("canvas => canvas.toDataURL()"))
+    assert len(set(colours)) == 3
+    page.get_by_role("slider", name="angry").fill("30")
+    expect(still).to_be_hidden()  # the face is back
+
+
+def test_without_a_loop_a_film_ends_at_its_last_moment(mix, styled):  # noqa: F811
+    page = mix()
+    moments(page, "happy", "sad")
+    page.get_by_role("slider", name="Seconds a step").fill("0.4")
+    page.get_by_label("Loop").uncheck()
+    page.get_by_role("button", name="Play", exact=True).click()
+    place = page.get_by_role("slider", name="Place in the film")
+    expect(place).to_have_value("10")
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+    shown = pixels(page.locator(".mix-face canvas").evaluate("canvas => canvas.toDataURL()"))
+    assert np.abs(shown[..., 0].astype(int) - drawn(styled, sad=1)).max() <= 1
+
+
+def test_moments_are_moved_and_removed_by_keyboard(mix):  # noqa: F811
+    page = mix()
+    moments(page, "happy", "sad")
+
+    def titles():
+        return [
+            title.split(": ")[1].split(",")[0]
+            for title in page.locator(".mix-moments .mix-thumb").evaluate_all(
+                "all => all.map(one => one.title)"
+            )
+        ]
+
+    assert titles() == ["happy", "sad"]
+    page.get_by_role("button", name="Moment 1 later").press("Enter")
+    assert titles() == ["sad", "happy"]
+    expect(page.get_by_role("button", name="Remove moment 1")).to_be_visible()
+    page.get_by_role("button", name="Remove moment 1").press("Enter")
+    assert titles() == ["happy"]
+    page.get_by_role("button", name="Moment 1: happy").click()
+    assert percents(page) == {"happy": 100}
+
+
+def test_drawing_a_film_can_be_stopped(mix):  # noqa: F811
+    page = mix()
+    moments(page, "happy", "sad")
+    expect(page.locator(".mix-moments .stale")).to_have_count(0)
+    held = []
+
+    def hold(route):  # the judge may read a face meanwhile
+        if route.request.post_data_json["fn_name"] == "strip":
+            held.append(route)
+        else:
+            route.continue_()
+
+    page.route(REQUESTS, hold)
+    page.get_by_role("button", name="Play", exact=True).click()
+    expect(page.locator(".mix-progress")).to_contain_text("Drawing the film")
+    page.get_by_role("button", name="Stop").click()
+    assert len(held) == 1
+    held[0].continue_()
+    expect(page.locator(".mix-progress")).to_be_hidden()
+    assert len(held) == 1  # the second half of the loop was not asked for
+    expect(page.locator(".mix-face canvas")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("kind", "name"), [("GIF", "gif"), ("MP4", "mp4")])
+def test_a_film_is_saved_and_restores_its_moments(mix, tmp_path, kind, name):  # noqa: F811
+    page = mix()
+    moments(page, "happy", "sad")
+    page.get_by_role("slider", name="Seconds a step").fill("0.4")
+    page.locator("[data-field=kind]").select_option(kind)
+    page.locator("[data-field=width]").select_option("256 px")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save film").click()
+    file = tmp_path / f"film.{name}"
+    download.value.save_as(file)
+    assert [moment.emotion for moment in provenance.read(file).moments] == [{"happy": 1}, {"sad": 1}]
+    other = mix("&model=cgan&seed=3&fear=1")
+    drop(other, file.name, file.read_bytes())
+    expect(said(other)).to_have_text("happy, seed 7, by AC-GAN.")
+    expect(other.locator(".mix-moments li")).to_have_count(2)
+
+
+def test_a_file_being_made_can_be_stopped(mix):  # noqa: F811
+    page = mix()
+    moments(page, "happy", "sad", "fear", "angry")
+    page.get_by_role("slider", name="Seconds a step").fill("5")
+    page.locator("[data-field=kind]").select_option("WebP")
+    page.locator("[data-field=width]").select_option("512 px")
+    page.get_by_role("button", name="Save film").click()
+    expect(page.locator(".mix-progress")).to_contain_text("Making the file")
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_role("alert")).to_contain_text("Stopped; nothing was saved.")
+    expect(page.locator(".mix-progress")).to_be_hidden()
+
+
+def test_with_reduced_motion_a_film_takes_steps(mix):  # noqa: F811
+    page = mix(reduced_motion="reduce")
+    moments(page, "happy", "sad")
+    step = page.get_by_role("button", name="Step", exact=True)
+    step.click()
+    place = page.get_by_role("slider", name="Place in the film")
+    expect(page.locator(".mix-face canvas")).to_be_visible()
+    page.wait_for_timeout(200)
+    assert place.input_value() == "0"
+    step.click()
+    expect(place).to_have_value("10")  # a quarter of 1.6 seconds
+    page.wait_for_timeout(200)
+    assert place.input_value() == "10"
