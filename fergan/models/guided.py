@@ -24,9 +24,9 @@ class Config(TeacherConfig):
     """The hardened classifier's, and how far a face goes."""
 
     steps: int = 6
-    shade: float = 4.0
+    shade: float = 3.0
     """The most that is added to a grey 48x48 face: an L2 norm, of pixels in [-1, 1]. Larger ones get as much a pixel."""
-    bend: float = 0.04
+    bend: float = 0.035
     """The longest way that a point moves, as a share of the side."""
     grid: int = 8
     """Points a side at which the flow is free: between them it is smooth."""
@@ -95,7 +95,7 @@ class Translator(nn.Module):
             loss = -(target * read).sum()
             slopes = torch.autograd.grad(loss, (points, shading))
             with torch.no_grad():
-                apart = (read.exp() - target).abs().sum(1) / 2  # total variation: 0 when it is read
+                apart = ((read.exp() - target).abs().sum(1) / 2).sqrt()  # of total variation: 0 when it is read
                 step = (2 / config.steps * apart)[:, None, None, None]
                 points = points - step * config.bend * _scaled(_mirrored(slopes[0]), math.inf)
                 points = points.clamp(-config.bend, config.bend)
