@@ -109,7 +109,9 @@ _OURS = ClassifierRecipe(  # what dozens of epochs can use: see RESULTS.md
     erase=0.25,
     ema_images=20_000,
 )
-_GUIDE = replace(_OURS, epochs=6, learning_rate=1e-3, smoothing=0.0, mixup=0.0, erase=0.0, radius=1.0)
+_GUIDE = replace(
+    _OURS, epochs=10, learning_rate=1e-3, smoothing=0.0, mixup=0.0, erase=0.0, radius=1.0, balance=1.0
+)
 _BASELINE = ClassifierRecipe(
     epochs=60,
     optimizer="adamw",

@@ -95,8 +95,8 @@ class Translator(nn.Module):
             loss = -(target * read).sum()
             slopes = torch.autograd.grad(loss, (points, shading))
             with torch.no_grad():
-                apart = ((read.exp() - target).abs().sum(1) / 2).sqrt()  # of total variation: 0 when it is read
-                step = (2 / config.steps * apart)[:, None, None, None]
+                missing = (read.exp() - target).abs().sum(1) / 2  # total variation: 0 when it is read
+                step = (2 / config.steps * missing.sqrt())[:, None, None, None]
                 points = points - step * config.bend * _scaled(_mirrored(slopes[0]), math.inf)
                 points = points.clamp(-config.bend, config.bend)
                 shading = shading - step * most * _scaled(slopes[1], 2)
