@@ -135,15 +135,15 @@ class TranslatorRecipe:
     alike: float = 0.3
     """How much the guide's maps of the two count in that distance, beside their pixels: a mouth that is open by
     half is no mouth's mean."""
-    pairs: int = 20_000
+    pairs: int = 12_000
     """How many there are: drawn once, from each emotion to each other one as often."""
-    trusted: float = 0.3
+    trusted: float = 0.2
     """Pairs of less trust (see train.pairs) are drawn anew."""
     typical: float = 0.7
     """Truncation of those pairs, and of the grids' faces: plain ones, drawn without faults."""
-    lesson: int = 50_000
+    lesson: int = 200_000
     """Images at first of pairs alone: the game begins with faces that change, not with a search for how to."""
-    lesson_reads: float = 0.0
+    lesson_reads: float = 0.5
     """Weight of the guide's reading in the lesson: pairs say how, the guide how far."""
     budget: float = 0.35
     """Share of a face that the mask may cover at no cost."""
@@ -190,8 +190,6 @@ class TranslatorRecipe:
             raise ValueError(f"pairs must be 1 or more, or paired 0 for none; got {self.pairs}.")
         if self.lesson and not self.paired:
             raise ValueError("A lesson needs pairs: paired must be above 0, or lesson 0.")
-        if self.lesson_reads and not self.lesson:
-            raise ValueError("lesson_reads needs a lesson: lesson must be above 0, or lesson_reads 0.")
         if not 0 <= self.partial <= 1:
             raise ValueError(f"partial must be between 0 and 1, got {self.partial}.")
 

@@ -57,8 +57,8 @@ class TrainConfig(SharingFlags):
         default="weights/identity", metadata={"help": "checkpoint of the network that tells faces apart"}
     )
     pairs: str = field(
-        default="weights/acgan",
-        metadata={"help": "generator that draws one person with two emotions, or translator, to learn from"},
+        default="weights/guided",
+        metadata={"help": "translator, or generator that draws one person with two emotions, to learn from"},
     )
     examples: str = field(
         default="weights/acgan",
@@ -383,7 +383,7 @@ def prepare(
         recipe = replaced(recipe, conditions="onehot")  # votes know all seven
     teacher = helper(config.teacher, "classifier", network, device, "reads=false") if recipe.reads else None
     mapped, guide = bool(recipe.paired and recipe.alike), None
-    if recipe.guide_weight or recipe.lesson_reads or mapped:
+    if recipe.guide_weight or (recipe.lesson and recipe.lesson_reads) or mapped:
         guide = helper(config.guide, "classifier", network, device, "guide_weight=0")
     if mapped and not isinstance(guide, Teacher):
         raise ValueError(f"{config.guide} has no maps to compare faces by: name a guide, or --set alike=0.")
