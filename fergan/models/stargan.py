@@ -171,8 +171,16 @@ class PublishedConfig:
             )
 
 
-def _norm(channels: int) -> nn.InstanceNorm2d:
-    return nn.InstanceNorm2d(channels, affine=True, track_running_stats=True)  # as the public code has it
+class PublishedNorm(nn.InstanceNorm2d):
+    """Keeps running statistics and never asks them: the public code samples without having called eval()."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, affine=True, track_running_stats=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """x [B, C, H, W], each face's channels by their own mean and deviation."""
+        kept = (self.running_mean, self.running_var) if self.training else (None, None)
+        return F.instance_norm(x, *kept, self.weight, self.bias, True, self.momentum or 0.0, self.eps)
 
 
 class PublishedBlock(nn.Module):
@@ -181,9 +189,9 @@ class PublishedBlock(nn.Module):
     def __init__(self, channels: int) -> None:
         super().__init__()
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm1 = _norm(channels)
+        self.norm1 = PublishedNorm(channels)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
-        self.norm2 = _norm(channels)
+        self.norm2 = PublishedNorm(channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """x [B, C, H, W] -> [B, C, H, W]."""
@@ -201,18 +209,18 @@ class PublishedGenerator(nn.Module):
         super().__init__()
         width = config.width
         self.conv_in = nn.Conv2d(config.channels + len(EMOTIONS), width, 7, padding=3, bias=False)
-        self.norm_in = _norm(width)
+        self.norm_in = PublishedNorm(width)
         self.downs = nn.ModuleList(
             nn.Conv2d(width * 2**i, width * 2 ** (i + 1), 4, stride=2, padding=1, bias=False)
             for i in range(2)
         )
-        self.down_norms = nn.ModuleList(_norm(width * 2 ** (i + 1)) for i in range(2))
+        self.down_norms = nn.ModuleList(PublishedNorm(width * 2 ** (i + 1)) for i in range(2))
         self.blocks = nn.Sequential(*(PublishedBlock(4 * width) for _ in range(config.blocks)))
         self.ups = nn.ModuleList(
             nn.ConvTranspose2d(width * 2**i, width * 2 ** (i - 1), 4, stride=2, padding=1, bias=False)
             for i in (2, 1)
         )
-        self.up_norms = nn.ModuleList(_norm(width * 2 ** (i - 1)) for i in (2, 1))
+        self.up_norms = nn.ModuleList(PublishedNorm(width * 2 ** (i - 1)) for i in (2, 1))
         self.conv_out = nn.Conv2d(width, config.channels, 7, padding=3, bias=False)
 
     def forward(self, images: Tensor, source: Tensor, target: Tensor, intensity: Tensor) -> Tensor:
