@@ -18,6 +18,9 @@ from fergan.emotions import EMOTIONS
 from fergan.models.classifier import Teacher, TeacherConfig
 from fergan.models.stargan import warp
 
+ROUNDING = 1e-6
+"""What two readings of one face may differ by: a root would make a step of it."""
+
 
 @dataclass(frozen=True)
 class Config(TeacherConfig):
@@ -96,6 +99,7 @@ class Translator(nn.Module):
             slopes = torch.autograd.grad(loss, (points, shading))
             with torch.no_grad():
                 missing = (read.exp() - target).abs().sum(1) / 2  # total variation: 0 when it is read
+                missing = F.threshold(missing, ROUNDING, 0.0)
                 step = (2 / config.steps * missing.sqrt())[:, None, None, None]
                 points = points - step * config.bend * _scaled(_mirrored(slopes[0]), math.inf)
                 points = points.clamp(-config.bend, config.bend)
