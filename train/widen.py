@@ -1,0 +1,131 @@
+"""Goes on from a run with a wider generator: `python -m train.widen runs/stylegan --out runs/wide --set "width=80"`.
+
+The wider network draws what the narrower one drew: new channels begin as in a new network, but what reads them begins
+at zero, so that they count as soon as they have learnt something (Net2Net, Chen et al. 2016, with zeros in place of
+copies: nothing has to tell twins apart).
+"""
+
+import dataclasses
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from fergan.emotions import EMOTIONS
+from fergan.models import draw_noise, preset
+from train import run
+from train.record import GRID_SEEDS
+
+MOST = 1e-4
+"""The most that a pixel in [-1, 1] of the wider network may differ by: float32 sums in another order."""
+
+
+@dataclass(frozen=True)
+class WidenConfig:
+    """The flags of `python -m train.widen`."""
+
+    runs: tuple[str, ...] = field(metadata={"help": "folder of the run to go on from"})
+    out: str = field(metadata={"help": "folder of the new run"})
+    set: str = field(metadata={"help": "the wider network, as 'width=80'"})
+    seed: int = field(default=0, metadata={"help": "of the new channels"})
+
+    def __post_init__(self) -> None:
+        if len(self.runs) != 1:
+            raise ValueError(f"Name one run to go on from; got {len(self.runs)}.")
+        if Path(self.out).exists():
+            raise ValueError(f"{self.out} exists: name a new folder.")
+
+
+def grown(narrow: Tensor, fresh: Tensor, *, reads: bool) -> Tensor:
+    """`fresh`, with `narrow` in its first rows and columns; what old rows read of new columns is 0 where it `reads`.
+
+    Raises:
+        ValueError: the wider one is smaller somewhere.
+    """
+    if narrow.dim() != fresh.dim() or any(n > f for n, f in zip(narrow.shape, fresh.shape, strict=True)):
+        raise ValueError(f"A network grows only: {tuple(narrow.shape)} does not fit {tuple(fresh.shape)}.")
+    made = fresh.clone()
+    if reads and made.dim() > 1:
+        made[: narrow.shape[0], narrow.shape[1] :] = 0
+    made[tuple(slice(n) for n in narrow.shape)] = narrow
+    return made
+
+
+def widened(tensors: dict[str, Tensor], prefix: str, fresh: nn.Module) -> dict[str, Tensor]:
+    """A network of a state, named under `prefix`, grown to the size of `fresh`."""
+    return {
+        f"{prefix}.{name}": grown(tensors[f"{prefix}.{name}"], tensor, reads=name.endswith("weight"))
+        for name, tensor in fresh.state_dict().items()
+    }
+
+
+def moments(tensors: dict[str, Tensor], fresh: nn.Module) -> dict[str, Tensor]:
+    """Adam's for the generator: means of gradients are 0 for new weights, and of squares the mean of the old ones.
+
+    With zeros there the first steps of new weights would be ten times too long.
+    """
+    found = {}
+    for i, parameter in enumerate(fresh.parameters()):
+        for key in ("step", "exp_avg", "exp_avg_sq"):
+            name = f"adam.generator.{i}.{key}"
+            old = tensors[name]
+            if key == "step":
+                found[name] = old
+            else:
+                like = torch.full(parameter.shape, float(old.mean()) if key == "exp_avg_sq" else 0.0)
+                found[name] = grown(old, like, reads=False)
+    return found
+
+
+def farthest(narrow: nn.Module, wide: nn.Module, noise_dim: int) -> float:
+    """The most that a pixel differs by, over the grid's faces with every emotion."""
+    noise = draw_noise(GRID_SEEDS, noise_dim).repeat_interleave(len(EMOTIONS), 0)
+    emotion = torch.eye(len(EMOTIONS)).repeat(len(GRID_SEEDS), 1)
+    with torch.inference_mode():
+        return float((narrow.eval()(noise, emotion) - wide.eval()(noise, emotion)).abs().max())
+
+
+def widen(config: WidenConfig) -> str:
+    """Writes the new run: state, log and frames so far; says how to go on.
+
+    Raises:
+        FileNotFoundError: no such run.
+        ValueError: a setting that the network does not have, or a network that cannot grow by it.
+    """
+    source, out = Path(config.runs[0]), Path(config.out)
+    tensors, facts = run.load_state(source / run.STATE)
+    networks = preset(facts["model"], facts["preset"])
+    before = networks.config(**facts["config"])
+    (after,) = run.override(config.set, before)
+    torch.manual_seed(config.seed)
+    narrow, wide = networks.network(before), networks.network(after)
+    made = widened(tensors, "generator", wide) | widened(tensors, "average", wide) | moments(tensors, wide)
+    run.restore_module(narrow, "average", tensors)
+    run.restore_module(wide, "average", made)
+    apart = farthest(narrow, wide, after.noise_dim)
+    if apart > MOST:
+        raise ValueError(
+            f"the wider {facts['model']} draws other faces (by {apart:.2g}); only a stylegan's width grows so far."
+        )
+    told = dataclasses.asdict(after)
+    changed = {name: [old, told[name]] for name, old in facts["config"].items() if old != told[name]}
+    changes = [*facts["changes"], {"images_seen": facts["seen"], **changed}]
+    out.mkdir(parents=True)
+    shutil.copytree(source / "frames", out / "frames")
+    shutil.copy(source / "log.jsonl", out / "log.jsonl")
+    run.save_state(out / run.STATE, tensors | made, {**facts, "config": told, "changes": changes})
+    return (
+        f"{out} holds the wider network, which draws the same faces (to {apart:.1g}): go on with\n"
+        f'python -m train.gan --model {facts["model"]} --set "{config.set}" --out {out} --resume --data PATH'
+    )
+
+
+def main() -> None:
+    """The command line."""
+    run.measure(WidenConfig, (__doc__ or "").splitlines()[0], widen, "Nothing was widened")
+
+
+if __name__ == "__main__":
+    main()
