@@ -28,6 +28,15 @@ def own_cache(tmp_path_factory, monkeypatch):
     return folder
 
 
+@pytest.fixture(scope="module")
+def own_folder(tmp_path_factory):
+    """A folder of a test file's own, with the cache of the data that its tests read."""
+    folder = tmp_path_factory.mktemp("own")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FERGAN_CACHE", str(folder / "cache"))
+        yield folder
+
+
 @pytest.fixture(scope="session")
 def weights(tmp_path_factory):
     """A folder of tiny checkpoints: acgan and cgan, whose faces are noise of their own, and a judge."""

@@ -15,11 +15,8 @@ TRANSLATOR = "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=16 reads=
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("FERGAN_CACHE", str(folder / "cache"))
-        yield str(factory.write_packed(folder / "packed", factory.draw_faces(70)))
+def faces(own_folder):
+    return str(factory.write_packed(own_folder / "packed", factory.draw_faces(70)))
 
 
 def test_the_table_of_a_gan(faces, monkeypatch, capsys):

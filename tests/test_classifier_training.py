@@ -1,7 +1,6 @@
 """train.classifier as a user runs it: schedule, folds, runs, transfer."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -31,14 +30,11 @@ TINY = "width=4 batch=16 mixup=0 erase=0 augment=0.3 learning_rate=0.05"
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    os.environ["FERGAN_CACHE"] = str(folder / "cache")
+def faces(own_folder):
     pictures = factory.draw_faces(210)
     pictures[200] = pictures[5]  # a row of PrivateTest stands in Training
     votes = torch.randint(0, 4, (210, 10)).tolist()
-    yield factory.write_packed(folder / "packed", pictures, votes=votes)
-    del os.environ["FERGAN_CACHE"]
+    return factory.write_packed(own_folder / "packed", pictures, votes=votes)
 
 
 @pytest.fixture

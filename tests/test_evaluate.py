@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import os
 import shutil
 import subprocess
 import sys
@@ -37,16 +36,13 @@ def save(folder, model, name, **changes):
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(own_folder):
     """A folder with faces, a judge and two generators; the cache is in it."""
-    folder = tmp_path_factory.mktemp("place")
-    os.environ["FERGAN_CACHE"] = str(folder / "cache")
-    factory.write_packed(folder / "fer2013", factory.draw_faces(175))
-    save(folder / "weights/judge", "classifier", "judge", width=4, stem_stride=2)
-    save(folder / "weights/acgan", "acgan", "fixed", width=8)
-    save(folder / "runs/cgan/checkpoints/0000000032", "cgan", "published", noise_dim=8)
-    yield folder
-    del os.environ["FERGAN_CACHE"]
+    factory.write_packed(own_folder / "fer2013", factory.draw_faces(175))
+    save(own_folder / "weights/judge", "classifier", "judge", width=4, stem_stride=2)
+    save(own_folder / "weights/acgan", "acgan", "fixed", width=8)
+    save(own_folder / "runs/cgan/checkpoints/0000000032", "cgan", "published", noise_dim=8)
+    return own_folder
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -31,11 +30,8 @@ DCGAN = {"fixed": SMALL["fixed"], "published": "width=8 noise_dim=8 batch=8"}
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    os.environ["FERGAN_CACHE"] = str(folder / "cache")
-    yield factory.write_packed(folder / "packed", factory.draw_faces(70))
-    del os.environ["FERGAN_CACHE"]
+def faces(own_folder):
+    return factory.write_packed(own_folder / "packed", factory.draw_faces(70))
 
 
 def config(faces, out, model="acgan", name="fixed", **changes):

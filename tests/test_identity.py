@@ -28,15 +28,12 @@ TINY = "width=8 features=16 batch=16"
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    os.environ["FERGAN_CACHE"] = str(folder / "cache")
+def faces(own_folder):
     pictures = factory.draw_faces(210)
     pictures[3] = pictures[20]  # twice in Training
     pictures[140] = pictures[200]  # in both tests
     pictures[201] = pictures[5]  # a row of PrivateTest stands in Training
-    yield factory.write_packed(folder / "packed", pictures)
-    del os.environ["FERGAN_CACHE"]
+    return factory.write_packed(own_folder / "packed", pictures)
 
 
 def config(faces, out, **changes):

@@ -1,7 +1,6 @@
 """Somebody's own folder, 64x64 in colour: each of MODELS, trained by its command, then asked what the page asks."""
 
 import dataclasses
-import os
 import sys
 
 import numpy as np
@@ -46,16 +45,13 @@ TINY = {
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory):
+def own(own_folder):
     """A folder of named emotions, ten coloured faces in each, and nothing else."""
-    place = tmp_path_factory.mktemp("own")
-    os.environ["FERGAN_CACHE"] = str(place / "cache")
     for row, face in enumerate(factory.draw_faces(70, SIZE, CHANNELS)):
-        folder = place / "faces" / EMOTIONS[row % len(EMOTIONS)]
+        folder = own_folder / "faces" / EMOTIONS[row % len(EMOTIONS)]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(face).save(folder / f"face{row:03d}.png")
-    yield place
-    del os.environ["FERGAN_CACHE"]
+    return own_folder
 
 
 @pytest.fixture(scope="module")

@@ -1,7 +1,6 @@
 """Pushes from a training's loop (train.push.Pusher)."""
 
 import json
-import os
 import threading
 
 import pytest
@@ -16,11 +15,8 @@ from train import gan, push, record, run, stargan
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    place = tmp_path_factory.mktemp("faces")
-    os.environ["FERGAN_CACHE"] = str(place / "cache")
-    yield factory.write_packed(place / "packed", factory.draw_faces(70))
-    del os.environ["FERGAN_CACHE"]
+def faces(own_folder):
+    return factory.write_packed(own_folder / "packed", factory.draw_faces(70))
 
 
 def train(faces, out, **flags):

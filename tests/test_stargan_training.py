@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,7 @@ from train import record, run, stargan
 from train.helpers import helper
 from train.pairs import Pair
 from train.recipes import TRANSLATORS, TranslatorRecipe
+from train.translator import Translation
 
 ROOT = Path(__file__).resolve().parents[1]
 EYE = torch.eye(7)
@@ -33,11 +33,8 @@ SMALL = {
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    os.environ["FERGAN_CACHE"] = str(folder / "cache")
-    yield factory.write_packed(folder / "packed", factory.draw_faces(70))
-    del os.environ["FERGAN_CACHE"]
+def faces(own_folder):
+    return factory.write_packed(own_folder / "packed", factory.draw_faces(70))
 
 
 @pytest.fixture(scope="module")
@@ -104,7 +101,7 @@ def game(helpers):
                 ("embedder", "identity", "embedder"),
             )
         }
-        found = stargan.Translation(name, network, recipe or TRANSLATORS[name], 0, cpu, **helping)
+        found = Translation(name, network, recipe or TRANSLATORS[name], 0, cpu, **helping)
         found.dtype = torch.float32
         return found
 

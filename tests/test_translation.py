@@ -22,11 +22,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory):
+def house(own_folder):
     """Drawn faces, and networks that have learnt nothing."""
-    folder = tmp_path_factory.mktemp("house")
-    os.environ["FERGAN_CACHE"] = str(folder / "cache")
-    factory.write_packed(folder / "faces", factory.draw_faces(105))
+    factory.write_packed(own_folder / "faces", factory.draw_faces(105))
     torch.manual_seed(0)
     for name, model, preset, changes in (
         ("judge", "classifier", "judge", {"width": 4, "stem_stride": 2}),
@@ -40,9 +38,8 @@ def house(tmp_path_factory):
         found = MODELS[model][preset]
         config = found.config(**changes)
         described = Checkpoint(model, preset, dataclasses.asdict(config))
-        checkpoint.save(folder / name, described, found.network(config).state_dict())
-    yield folder
-    del os.environ["FERGAN_CACHE"]
+        checkpoint.save(own_folder / name, described, found.network(config).state_dict())
+    return own_folder
 
 
 def config(house, *names, **changes):

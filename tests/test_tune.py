@@ -1,7 +1,6 @@
 """train.tune on small drawn faces: a study, its plots, going on with it."""
 
 import json
-import os
 
 import matplotlib
 import optuna
@@ -18,11 +17,8 @@ optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
 @pytest.fixture(scope="module")
-def faces(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("faces")
-    os.environ["FERGAN_CACHE"] = str(folder / "cache")
-    yield factory.write_packed(folder / "packed", factory.draw_faces(70))
-    del os.environ["FERGAN_CACHE"]
+def faces(own_folder):
+    return factory.write_packed(own_folder / "packed", factory.draw_faces(70))
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """train.variants as a user runs it, on small drawn faces and thin networks."""
 
 import dataclasses
-import os
 
 import pytest
 import torch
@@ -17,18 +16,15 @@ NAMES = [*variants.VARIANTS, variants.OURS]
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def place(own_folder):
     """Faces and a judge of theirs that has learnt nothing."""
-    folder = tmp_path_factory.mktemp("place")
-    os.environ["FERGAN_CACHE"] = str(folder / "cache")
-    factory.write_packed(folder / "faces", factory.draw_faces(350))
+    factory.write_packed(own_folder / "faces", factory.draw_faces(350))
     torch.manual_seed(0)
     judge = MODELS["classifier"]["judge"]
     config = judge.config(width=4, stem_stride=2)
     described = checkpoint.Checkpoint("classifier", "judge", dataclasses.asdict(config))
-    checkpoint.save(folder / "judge", described, judge.network(config).state_dict())
-    yield folder
-    del os.environ["FERGAN_CACHE"]
+    checkpoint.save(own_folder / "judge", described, judge.network(config).state_dict())
+    return own_folder
 
 
 def config(place, out, **changes):

@@ -24,7 +24,8 @@ from train import run
 from train.gan import GANS, Game
 from train.players import Players
 from train.recipes import RECIPES, TRANSLATORS
-from train.stargan import SEVEN, TrainConfig, Translation, prepare
+from train.stargan import SEVEN, TrainConfig, prepare
+from train.translator import Translation
 
 Work = dict[str, Callable[[], int]]
 """What is timed, by name: a call does it once, and returns the images that it did."""
