@@ -20,7 +20,7 @@ from fergan.faces import NOBODY as NOBODY
 from fergan.faces import Face as Face
 from fergan.faces import crop, find_faces, whole_photo
 from fergan.images import Pixels, fit, from_array, to_array
-from fergan.models import preset
+from fergan.models import preset, stylegan
 from fergan.moments import LAST_SEED as LAST_SEED
 from fergan.moments import TYPICAL as TYPICAL
 from fergan.moments import VARIETY as VARIETY
@@ -343,7 +343,8 @@ class Engine:
         with slot.lock:
             if slot.network is None:
                 layout = torch.channels_last  # of ways to run on a CPU the fastest that draws the same faces
-                slot.network = checkpoint.load(slot.folder)[1].to(self.device, memory_format=layout)  # type: ignore[call-overload]
+                network = checkpoint.load(slot.folder)[1].to(self.device, memory_format=layout)  # type: ignore[call-overload]
+                slot.network = network.freeze() if isinstance(network, stylegan.Generator) else network
             return slot.network
 
 

@@ -88,3 +88,13 @@ def test_the_discriminator_reads_the_emotion_asked_for():
 def test_no_mapping_is_refused():
     with pytest.raises(ValueError, match="mapping_layers must be 1 or more, got 0"):
         Config(mapping_layers=0)
+
+
+def test_a_frozen_network_draws_the_same_faces_to_the_bit_and_sums_no_weights_again(generator, monkeypatch):
+    noise, emotion = torch.randn(2, 16), torch.eye(7)[:2]
+    with torch.inference_mode():
+        due = generator(noise, emotion)
+        generator.freeze()
+        monkeypatch.setattr(StyledConv, "_energy", lambda layer: pytest.fail("weights were summed again"))
+        assert torch.equal(generator(noise, emotion), due)
+    assert not any("energy" in name for name in generator.state_dict())

@@ -30,13 +30,21 @@ MOVE = """async ([name, value]) => {
   await new Promise(requestAnimationFrame);
   return performance.now() - began;
 }"""
-# A slow wave of one slider against another. `lags`: from each face's own wish, the movement that was newest when the
-# face before it came, to the display frame after it has been decoded.
+# A slow wave of one slider against another. `lags`: from the movement that wished for a face, told by the request that
+# brought it, to the display frame after it has been decoded.
 DRAG = """async (seconds) => {
   const [one, other] = ['sad', 'surprise'].map((name) => document.querySelector(`#mix-${name}`));
-  const face = document.querySelector('.mix-face img');
-  const began = performance.now(), lags = [], shown = [];
-  let moved = began, asked = began, before = face.src, moves = 0;
+  const face = document.querySelector('.mix-face img'), ask = window.fetch;
+  const wished = new Map(), blends = new Map(), lags = [], shown = [];
+  const blend = (sad, surprise) => `${Math.round(sad)} ${Math.round(surprise)}`;
+  window.fetch = async (...request) => {
+    const answer = await ask(...request), body = request[1]?.body;
+    if (typeof body !== 'string' || JSON.parse(body).fn_name !== 'draw') return answer;
+    const {moments} = JSON.parse(body).data, {faces} = await answer.clone().json();
+    moments.forEach(({emotion}, i) => blends.set(faces[i], blend(100 * (emotion.sad ?? 0), 100 * (emotion.surprise ?? 0))));
+    return answer;
+  };
+  let before = face.src, moves = 0, last = '';
   const painted = async (from) => {
     await face.decode();
     await new Promise(requestAnimationFrame);
@@ -46,19 +54,21 @@ DRAG = """async (seconds) => {
     if (face.src === before) return;
     before = face.src;
     shown.push(performance.now());
-    painted(asked).catch(() => {});
-    asked = moved;
+    if (wished.has(blends.get(before))) painted(wished.get(blends.get(before))).catch(() => {});
   });
   seen.observe(face, {attributeFilter: ['src']});
+  const began = performance.now();
   while (performance.now() - began < 1000 * seconds) {
     const slider = moves % 2 ? one : other, speed = moves % 2 ? 1.7 : 0.61;
     slider.value = 50 + 50 * Math.sin((performance.now() - began) / 1000 * speed);
-    moved = performance.now();
+    const now = blend(one.value, other.value);
+    if (now !== last) wished.set(last = now, performance.now());
     slider.dispatchEvent(new Event('input', {bubbles: true}));
     moves++;
     await new Promise(requestAnimationFrame);
   }
   seen.disconnect();
+  window.fetch = ask;
   return {lags, moves, frames: shown.length, seconds: (performance.now() - began) / 1000};
 }"""
 

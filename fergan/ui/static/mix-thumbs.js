@@ -56,7 +56,7 @@ async function drawThumbs() {
   if (filling) return;
   filling = true;
   try {
-    while (!working && shown()) {
+    while (!coming.size && shown()) {
       const wanted = new Map(thumbs().map(shownBy).map((settings) => [key(settings, settings.model), settings]));
       const missing = [...wanted].filter(([name]) => !faces.has(name) && !refused.has(name));
       if (!missing.length) return;

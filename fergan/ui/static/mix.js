@@ -69,35 +69,40 @@ function remember(name, picture) {
   faces.set(name, {picture, judged: null});
 }
 
-// --- the face: one request at a time, each for what is wanted by then ---
+// --- the face: few requests at a time, each for what is wanted when it is sent ---
 
-let working = false;
-let quick = true;    // whether faces come fast enough for the judge to read along
-let jump = true;     // whether the next face is another one, and fades in, rather than the same in motion
-let onScreen = null; // the key of the face that is shown
+const AT_ONCE = 2;       // requests: while one travels the other is drawn; with more, faces would queue
+const coming = new Set(); // keys that were asked for
+let wishes = 0;          // faces asked for so far
+let newest = 0;          // the wish that is on screen: none before it is painted any more
+let quick = true;        // whether faces come fast enough for the judge to read along
+let jump = true;         // whether the next face is another one, and fades in, rather than the same in motion
+let onScreen = null;     // the key of the face that is shown
 
 async function work() {
-  if (faces.has(key())) paintFace(key());
-  if (working) return;
-  working = true;
-  try {
-    while (!faces.has(key())) {
-      const [name, model] = [key(), state.model];
-      const began = performance.now();
-      const answer = await askServer(server.draw, {model, moments: [moment()]});
-      quick = performance.now() - began < QUICK;
-      if (answer.error) {
-        if (name === key()) return fail(answer.error);
-        continue;
-      }
-      remember(name, answer.faces[0]);
-      if (name === key() || !faces.has(key())) paintFace(name); // on the way there each face is shown
-      readAlong();
-    }
-  } finally {
-    working = false;
-    settle();
+  const name = key();
+  if (faces.has(name)) {
+    newest = wishes += 1;
+    paintFace(name);
+  } else if (!coming.has(name) && coming.size < AT_ONCE) await ask(name);
+}
+
+async function ask(name) {
+  const wish = wishes += 1;
+  const began = performance.now();
+  coming.add(name);
+  const answer = await askServer(server.draw, {model: state.model, moments: [moment()]});
+  coming.delete(name);
+  settle();
+  if (answer.error) return name === key() ? fail(answer.error) : work();
+  quick = performance.now() - began < QUICK;
+  remember(name, answer.faces[0]);
+  if (wish > newest) { // on the way to what is wanted each face is shown
+    newest = wish;
+    paintFace(name);
+    readAlong();
   }
+  return work();
 }
 
 function paintFace(name) {
@@ -126,7 +131,7 @@ let resting;
 function settle() {
   clearTimeout(resting);
   resting = setTimeout(() => {
-    if (working) return;
+    if (coming.size) return;
     say();
     publish();
     read();
