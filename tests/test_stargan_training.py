@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EYE = torch.eye(7)
 SMALL = {
     "fixed": "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=8 lesson=16 penalty_every=2 pairs=42"
-    " trusted=0",
+    " trusted=0 identity=1",
     "published": "width=4 blocks=1 batch=8",
 }
 
@@ -89,7 +89,7 @@ def game(helpers):
         settings = dict(
             pair.split("=")
             for pair in SMALL[name].split()
-            if not pair.startswith(("batch", "lesson", "penalty", "pairs", "trusted"))
+            if not pair.startswith(("batch", "lesson", "penalty", "pairs", "trusted", "identity"))
         )
         network = MODELS["stargan"][name].config(**{key: int(value) for key, value in settings.items()})
         cpu = torch.device("cpu")

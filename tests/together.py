@@ -18,7 +18,7 @@ SMALL = {
     "dcgan-published": (gan, "width=8 noise_dim=8 batch=16"),
     "stargan-fixed": (
         stargan,
-        "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=16 pairs=42 trusted=0",
+        "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=16 pairs=42 trusted=0 identity=1",
     ),
     "stargan-published": (stargan, "width=4 blocks=1 critics=2 batch=16"),
     "judge": (classifier, "width=4 stem_stride=2 batch=16"),
