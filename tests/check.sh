@@ -2,7 +2,7 @@
 # The one gate: format, lint, types, tests. Arguments go to pytest.
 set -eu
 cd "$(dirname "$0")/.."
-export GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=passive
+export GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1
 ruff format --check .
 ruff check .
 mypy

@@ -11,7 +11,9 @@ from tests import factory
 from train import bench
 
 GAN = "width=8 discriminator_width=8 noise_dim=8 batch=16"
-TRANSLATOR = "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=16 reads=false guide_weight=0 paired=0 lesson=0"
+TRANSLATOR = (
+    "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=16 reads=false guide_weight=0 paired=0 lesson=0"
+)
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,7 @@ def test_the_baseline_lies_over_the_square(roll):
     assert done[crown].tolist() == [0, 0, 0]
 
 
-def test_ours_keeps_what_the_baseline_loses(engine, two_people):  # noqa: F811
+def test_ours_keeps_what_the_baseline_loses(engine, two_people):
     sharp = Image.fromarray(
         (pixels(two_people) + pixels(picture(640, 480, "L")) // 4 - 30).clip(0, 255).astype(np.uint8)
     )
@@ -90,7 +90,7 @@ def test_ours_keeps_what_the_baseline_loses(engine, two_people):  # noqa: F811
     assert 0 < float(ours[6]) <= float(ours[7])
 
 
-def test_the_command_line_prints_a_table_or_a_sentence(house, two_people, tmp_path):  # noqa: F811
+def test_the_command_line_prints_a_table_or_a_sentence(house, two_people, tmp_path):
     def asked(folder):
         command = [sys.executable, "-m", "train.photos", str(house / "stargan"), "--photos", str(folder)]
         command += ["--reader", str(house / "judge"), "--width", "320", "--out", str(tmp_path / "out")]

@@ -32,7 +32,7 @@ Adam divides a gradient by its own size, so where it would be 0, as of a bias be
 
 
 @pytest.fixture(scope="module")
-def two(faces, helpers, tmp_path_factory):  # noqa: F811
+def two(faces, helpers, tmp_path_factory):
     """What two processes came to, in all of tests.together."""
     out = tmp_path_factory.mktemp("two")
     own = ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "-m", "tests.together"]
@@ -77,7 +77,7 @@ def off(states, parts):
 
 
 @pytest.mark.parametrize("name", together.SMALL)
-def test_two_processes_train_what_one_does(name, two, one, faces, helpers):  # noqa: F811
+def test_two_processes_train_what_one_does(name, two, one, faces, helpers):
     together.train(name, Accelerator(cpu=True), faces, helpers, one)
     states = [load_file(folder / name / run.STATE) for folder in (one, two)]
     assert states[0].keys() == states[1].keys()
@@ -94,7 +94,7 @@ def test_two_processes_train_what_one_does(name, two, one, faces, helpers):  # n
 
 
 @pytest.mark.parametrize("name", ["cgan-fixed", "identity"])
-def test_one_process_goes_on_where_two_stopped(name, two, one, faces, helpers):  # noqa: F811
+def test_one_process_goes_on_where_two_stopped(name, two, one, faces, helpers):
     for folder in (two, one):
         resume = (folder / name / run.STATE).is_file()
         together.train(name, Accelerator(cpu=True), faces, helpers, folder, images=64, resume=resume)
@@ -105,7 +105,7 @@ def test_one_process_goes_on_where_two_stopped(name, two, one, faces, helpers): 
     assert described.images_seen == 64
 
 
-def test_two_processes_draw_what_one_does(two, one, helpers):  # noqa: F811
+def test_two_processes_draw_what_one_does(two, one, helpers):
     assert "4 of 4" in together.draw(PartialState(), helpers, one)
     alone, shared = (files(folder / "faces") for folder in (one, two))
     assert alone.keys() == shared.keys()
@@ -125,7 +125,7 @@ def test_two_workers_share_a_study_at_once(two):
         assert json.loads((two / worker / "best.json").read_text())["trials"] >= 6
 
 
-def test_a_search_is_not_launched(faces, tmp_path):  # noqa: F811
+def test_a_search_is_not_launched(faces, tmp_path):
     with pytest.raises(ValueError, match="several times on one --storage"):
         tune.tune(tune.TuneConfig(str(faces), out=str(tmp_path)), SimpleNamespace(num_processes=2))
 

@@ -30,7 +30,7 @@ def notes(where):
     return [line["note"] for line in lines if "note" in line]
 
 
-def test_a_training_pushes_and_is_the_same_training(server, faces, tmp_path):  # noqa: F811
+def test_a_training_pushes_and_is_the_same_training(server, faces, tmp_path):
     train(faces, tmp_path / "shared", push_to=REPO, push_every=16, push_private=True)
     train(faces, tmp_path / "alone")
     one, two = (load_file(tmp_path / name / run.STATE) for name in ("shared", "alone"))
@@ -45,7 +45,7 @@ def test_a_training_pushes_and_is_the_same_training(server, faces, tmp_path):  #
     assert notes(tmp_path / "shared")[-1] == f"https://huggingface.co/{REPO} holds {last}"
 
 
-def test_a_push_that_hangs_neither_stops_the_loop_nor_the_end(server, faces, tmp_path, monkeypatch):  # noqa: F811
+def test_a_push_that_hangs_neither_stops_the_loop_nor_the_end(server, faces, tmp_path, monkeypatch):
     gate = threading.Event()
     server.fault = lambda method, path: fake_hub.refusal(500) if not gate.wait(60) else None
     monkeypatch.setattr(record, "PATIENCE", 0.01)
@@ -64,7 +64,7 @@ def test_a_push_that_hangs_neither_stops_the_loop_nor_the_end(server, faces, tmp
                 thread.join()
 
 
-def test_a_push_that_fails_is_a_warning_and_is_tried_again(server, folder, monkeypatch):  # noqa: F811
+def test_a_push_that_fails_is_a_warning_and_is_tried_again(server, folder, monkeypatch):
     server.lose_network()
     pusher = push.Pusher(REPO)
     assert pusher.offer(folder)
@@ -82,7 +82,7 @@ def test_a_push_that_fails_is_a_warning_and_is_tried_again(server, folder, monke
     assert "samples.png" in server.repos["model", REPO].files
 
 
-def test_whatever_a_push_raises_is_a_warning(folder, monkeypatch):  # noqa: F811
+def test_whatever_a_push_raises_is_a_warning(folder, monkeypatch):
     def broken(*arguments, **options):
         raise RuntimeError("a fault of ours")
 
@@ -92,7 +92,7 @@ def test_whatever_a_push_raises_is_a_warning(folder, monkeypatch):  # noqa: F811
     ]
 
 
-def test_the_last_checkpoint_follows_a_push_under_way(server, weights, monkeypatch):  # noqa: F811
+def test_the_last_checkpoint_follows_a_push_under_way(server, weights, monkeypatch):
     gate, pushed = threading.Event(), []
 
     def slow(place, repo, *, private):

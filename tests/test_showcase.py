@@ -16,7 +16,7 @@ from train.showcase import ShowcaseConfig
 
 
 @pytest.fixture
-def config(translating_weights):  # noqa: F811
+def config(translating_weights):
     return ShowcaseConfig(str(translating_weights), "acgan", "stargan", seeds="7, 9", face=3, factor=1)
 
 
@@ -27,14 +27,14 @@ def frames(content):
             yield np.asarray(moving.convert("L"))
 
 
-def test_people_are_those_of_their_seeds(config, translating):  # noqa: F811
+def test_people_are_those_of_their_seeds(config, translating):
     shown = np.asarray(showcase.people(translating, config))
     assert shown.shape == (7 * 50 - 2, 2 * 50 - 2)
     due = translating.generate("acgan", np.eye(7)[[5]], [9], 0.7)[0]
     assert np.array_equal(shown[5 * 50 : 5 * 50 + 48, 50:98], due)
 
 
-def test_other_systems_stand_above_ours(config, translating_weights, translating):  # noqa: F811
+def test_other_systems_stand_above_ours(config, translating_weights, translating):
     asked = dataclasses.replace(config, before=f"{translating_weights}/cgan")
     shown = np.asarray(showcase.compared(asked))
     assert shown.shape == (4 * 50 - 2, 2 * 50 - 2)
@@ -44,7 +44,7 @@ def test_other_systems_stand_above_ours(config, translating_weights, translating
     assert np.array_equal(shown[100:148, :48], ours)
 
 
-def test_the_film_rests_at_each_emotion(config, translating):  # noqa: F811
+def test_the_film_rests_at_each_emotion(config, translating):
     content = showcase.film(translating, config, steps=2)
     assert next(frames(content)).shape == (98, 48)  # two people, one above the other
     record = provenance.read(content)
@@ -58,7 +58,7 @@ def test_a_film_rests_at_its_moments():
     assert rested == [0] * showcase.HOLD + [1] + [2] * showcase.HOLD + [3]
 
 
-def test_the_strip_begins_with_the_face_and_the_film_ends_there(config, translating):  # noqa: F811
+def test_the_strip_begins_with_the_face_and_the_film_ends_there(config, translating):
     face = showcase.drawn(translating, config)[0]
     shown = np.asarray(showcase.strip(translating, config))
     assert shown.shape == (96, 2 * (7 * 50 - 2))

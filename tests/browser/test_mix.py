@@ -29,7 +29,7 @@ REQUESTS = "**/component_server/**"
 
 
 @pytest.fixture(scope="module")
-def address(styled):  # noqa: F811
+def address(styled):
     page = app.build_app(styled)
     yield app.serve(page, "127.0.0.1")
     page.close(verbose=False)
@@ -74,7 +74,7 @@ def moments(page, *emotions):
         page.get_by_role("button", name="Add moment").click()
 
 
-def test_a_face_is_drawn_when_the_tab_is_opened_and_not_before(visit, styled):  # noqa: F811
+def test_a_face_is_drawn_when_the_tab_is_opened_and_not_before(visit, styled):
     page = visit()
     assert page.locator(".mix").count() == 0
     page.get_by_role("tab", name="Mix").click()
@@ -82,7 +82,7 @@ def test_a_face_is_drawn_when_the_tab_is_opened_and_not_before(visit, styled):  
     assert np.array_equal(face(page), drawn(styled, model="acgan", truncation=models.VARIETY, happy=1))
 
 
-def test_sliders_blend_and_say_their_shares(mix, styled):  # noqa: F811
+def test_sliders_blend_and_say_their_shares(mix, styled):
     page = mix()
     page.get_by_role("slider", name="sad").fill("50")
     expect(said(page)).to_have_text("67\u00a0% happy and 33\u00a0% sad, seed 7, by AC-GAN.")
@@ -96,7 +96,7 @@ def test_sliders_blend_and_say_their_shares(mix, styled):  # noqa: F811
     assert np.array_equal(face(page), drawn(styled, neutral=1))
 
 
-def test_two_requests_at_a_time_and_the_last_wins(mix, styled):  # noqa: F811
+def test_two_requests_at_a_time_and_the_last_wins(mix, styled):
     page = mix()
     expect(said(page)).to_contain_text("seed 7")
     flying, most = [], []
@@ -125,7 +125,7 @@ def test_two_requests_at_a_time_and_the_last_wins(mix, styled):  # noqa: F811
     assert max(most) == 2
 
 
-def test_an_answer_that_was_overtaken_is_not_shown(mix, styled):  # noqa: F811
+def test_an_answer_that_was_overtaken_is_not_shown(mix, styled):
     page, held = mix(), []
     expect(said(page)).to_contain_text("seed 7")
 
@@ -195,7 +195,7 @@ def test_sliders_and_wheel_agree(mix):
     assert percents(page) == {"neutral": 100}
 
 
-def test_presets_by_hand_and_by_key(mix, styled):  # noqa: F811
+def test_presets_by_hand_and_by_key(mix, styled):
     page = mix()
     for place, emotion in enumerate(EMOTIONS, 1):
         page.keyboard.press(str(place))
@@ -215,7 +215,7 @@ def test_presets_by_hand_and_by_key(mix, styled):  # noqa: F811
     expect(said(page)).not_to_contain_text("seed 7,")
 
 
-def test_the_row_and_the_column_show_faces_and_give_them(mix, styled):  # noqa: F811
+def test_the_row_and_the_column_show_faces_and_give_them(mix, styled):
     page = mix()
     expect(page.locator(".mix-row .stale, .mix-column .stale")).to_have_count(0)
     row = page.locator(".mix-row img").evaluate_all("images => images.map(image => image.src)")
@@ -229,7 +229,7 @@ def test_the_row_and_the_column_show_faces_and_give_them(mix, styled):  # noqa: 
     assert percents(page) == {"happy": 100}
 
 
-def test_the_judges_bars_come_after_the_face(mix, styled):  # noqa: F811
+def test_the_judges_bars_come_after_the_face(mix, styled):
     page = mix()
     expect(page.locator(".mix-judge .percent").first).not_to_be_empty()
     expect(page.locator(".mix-judge li.asked")).to_have_attribute("data-emotion", "happy")
@@ -251,7 +251,7 @@ def test_nothing_of_a_judge_is_shown_where_there_is_none(weights, browser):
         page.close(verbose=False)
 
 
-def test_the_shape_of_another_face_is_for_models_with_styles(mix, styled):  # noqa: F811
+def test_the_shape_of_another_face_is_for_models_with_styles(mix, styled):
     page = mix("&model=stylegan&happy=1")
     before = face(page)
     page.locator(".mix .advanced summary").first.click()
@@ -270,7 +270,7 @@ def test_the_shape_of_another_face_is_for_models_with_styles(mix, styled):  # no
     assert np.array_equal(face(page), drawn(styled, happy=1, truncation=0.6))
 
 
-def test_the_link_restores_the_blend(mix, visit, address, styled):  # noqa: F811
+def test_the_link_restores_the_blend(mix, visit, address, styled):
     page = mix("&model=acgan&seed=4294967295&happy=0.3&sad=0.9&typical=20")
     expect(said(page)).to_contain_text("75\u00a0% sad and 25\u00a0% happy, seed 4294967295")
     assert np.array_equal(face(page), drawn(styled, 4294967295, truncation=0.8, happy=1, sad=3))
@@ -308,7 +308,7 @@ def test_a_face_is_saved_and_its_file_restores_it(mix, tmp_path):
     expect(other.get_by_role("alert")).to_contain_text("note.png: This file is not a picture.")
 
 
-def test_generate_hands_a_face_over(visit, styled):  # noqa: F811
+def test_generate_hands_a_face_over(visit, styled):
     page = visit("?emotion=fear&seed=40&count=4&face=42&variety=50&model=acgan")
     page.get_by_role("dialog").get_by_role("button", name="Mix this face").click()
     expect(said(page)).to_have_text("fear, seed 42, by AC-GAN.")
@@ -350,7 +350,7 @@ def test_a_server_that_is_gone_is_told_and_retried(mix):
 # --- the stage ---
 
 
-def test_the_stage_is_a_face_and_nothing_else(visit, styled):  # noqa: F811
+def test_the_stage_is_a_face_and_nothing_else(visit, styled):
     page = visit("?view=stage&model=acgan&seed=9")
     dialog = page.get_by_role("dialog")
     expect(dialog.locator("img")).to_be_visible()

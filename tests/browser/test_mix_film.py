@@ -12,7 +12,7 @@ playwright = pytest.importorskip("playwright.sync_api", reason="playwright is no
 expect = playwright.expect
 
 
-def test_a_film_goes_through_its_moments(mix):  # noqa: F811
+def test_a_film_goes_through_its_moments(mix):
     page = mix()
     moments(page, "happy")
     expect(page.locator(".mix-player")).to_be_hidden()
@@ -39,7 +39,7 @@ def test_a_film_goes_through_its_moments(mix):  # noqa: F811
     expect(still).to_be_hidden()  # the face is back
 
 
-def test_without_a_loop_a_film_ends_at_its_last_moment(mix, styled):  # noqa: F811
+def test_without_a_loop_a_film_ends_at_its_last_moment(mix, styled):
     page = mix()
     moments(page, "happy", "sad")
     page.get_by_role("slider", name="Seconds a step").fill("0.4")
@@ -52,7 +52,7 @@ def test_without_a_loop_a_film_ends_at_its_last_moment(mix, styled):  # noqa: F8
     assert np.abs(shown[..., 0].astype(int) - drawn(styled, sad=1)).max() <= 1
 
 
-def test_moments_are_moved_and_removed_by_keyboard(mix):  # noqa: F811
+def test_moments_are_moved_and_removed_by_keyboard(mix):
     page = mix()
     moments(page, "happy", "sad")
 
@@ -74,7 +74,7 @@ def test_moments_are_moved_and_removed_by_keyboard(mix):  # noqa: F811
     assert percents(page) == {"happy": 100}
 
 
-def test_drawing_a_film_can_be_stopped(mix):  # noqa: F811
+def test_drawing_a_film_can_be_stopped(mix):
     page = mix()
     moments(page, "happy", "sad")
     expect(page.locator(".mix-moments .stale")).to_have_count(0)
@@ -98,7 +98,7 @@ def test_drawing_a_film_can_be_stopped(mix):  # noqa: F811
 
 
 @pytest.mark.parametrize(("kind", "name"), [("GIF", "gif"), ("MP4", "mp4")])
-def test_a_film_is_saved_and_restores_its_moments(mix, tmp_path, kind, name):  # noqa: F811
+def test_a_film_is_saved_and_restores_its_moments(mix, tmp_path, kind, name):
     page = mix()
     moments(page, "happy", "sad")
     page.get_by_role("slider", name="Seconds a step").fill("0.4")
@@ -115,7 +115,7 @@ def test_a_film_is_saved_and_restores_its_moments(mix, tmp_path, kind, name):  #
     expect(other.locator(".mix-moments li")).to_have_count(2)
 
 
-def test_a_file_being_made_can_be_stopped(mix):  # noqa: F811
+def test_a_file_being_made_can_be_stopped(mix):
     page = mix()
     moments(page, "happy", "sad", "fear", "angry")
     page.get_by_role("slider", name="Seconds a step").fill("5")
@@ -128,7 +128,7 @@ def test_a_file_being_made_can_be_stopped(mix):  # noqa: F811
     expect(page.locator(".mix-progress")).to_be_hidden()
 
 
-def test_with_reduced_motion_a_film_takes_steps(mix):  # noqa: F811
+def test_with_reduced_motion_a_film_takes_steps(mix):
     page = mix(reduced_motion="reduce")
     moments(page, "happy", "sad")
     step = page.get_by_role("button", name="Step", exact=True)

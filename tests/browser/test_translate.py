@@ -1,4 +1,4 @@
-"""The tab Translate in a browser: photos and faces, the seven, the divider, film, camera. Its translator is noise."""
+"""The tab Translate in a browser: photos and faces, the seven, the divider. Its translator is noise."""
 
 import base64
 import io
@@ -40,7 +40,7 @@ GREY = png(Image.new("L", (200, 150), 120))
 
 
 @pytest.fixture(scope="module")
-def address(translating):  # noqa: F811
+def address(translating):
     page = app.build_app(translating)
     yield app.serve(page, "127.0.0.1")
     page.close(verbose=False)
@@ -82,7 +82,7 @@ def places(page):
 
 
 @pytest.fixture
-def done(opened, people):  # noqa: F811
+def done(opened, people):
     """The tab with a photo of two, the first of them changed."""
 
     def done(query="", **options):
@@ -94,7 +94,7 @@ def done(opened, people):  # noqa: F811
     return done
 
 
-def test_a_photo_is_changed_without_a_click(done, people, translating):  # noqa: F811
+def test_a_photo_is_changed_without_a_click(done, people, translating):
     page = done()
     expect(said(page)).to_have_text("Face 1 of 2: happy at 100\u00a0%, by StarGAN.")
     expect(page.locator(".tr-heard")).to_contain_text("The judge read ")
@@ -114,7 +114,7 @@ def enlarged(engine, seed, emotion, truncation=1.0):
     return np.asarray(images.resize(Image.fromarray(drawn), LARGE).convert("RGB"), int)
 
 
-def test_drawn_faces_are_handed_over(visit, translating):  # noqa: F811
+def test_drawn_faces_are_handed_over(visit, translating):
     page = visit("?model=acgan&emotion=happy&seed=40&count=4&face=42")
     page.get_by_role("dialog").get_by_role("button", name="Translate this face").click()
     expect(said(page)).to_have_text(
@@ -131,7 +131,7 @@ def test_drawn_faces_are_handed_over(visit, translating):  # noqa: F811
     assert np.array_equal(shown(page, "before"), enlarged(translating, 9, "surprise", models.VARIETY))
 
 
-def test_a_face_is_chosen_and_all_at_once(done, people):  # noqa: F811
+def test_a_face_is_chosen_and_all_at_once(done, people):
     page = done()
 
     def halves():
@@ -298,7 +298,7 @@ def test_a_second_emotion_is_mixed_in(done):
 
 
 @pytest.mark.parametrize("way", ["drop", "paste"])
-def test_a_photo_comes_by_drop_and_paste(opened, people, way):  # noqa: F811
+def test_a_photo_comes_by_drop_and_paste(opened, people, way):
     page = opened()
     transfer(page, way, "body", png(people))
     expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
@@ -311,7 +311,7 @@ def test_an_example_is_changed(opened):
     assert shown(page, "before").shape == (384, 384, 3)
 
 
-def test_what_is_no_picture_is_told_and_nothing_is_lost(opened, people):  # noqa: F811
+def test_what_is_no_picture_is_told_and_nothing_is_lost(opened, people):
     page = opened()
     choose(page, b"hello", "note.png")
     expect(page.get_by_role("alert")).to_contain_text("note.png: This file is not a picture")
@@ -335,7 +335,7 @@ def test_a_server_that_is_gone_is_told_and_retried(done):
     expect(said(page)).to_contain_text("sad at 100")
 
 
-def test_a_server_that_is_gone_while_it_looks_for_faces_is_retried(opened, people):  # noqa: F811
+def test_a_server_that_is_gone_while_it_looks_for_faces_is_retried(opened, people):
     page = opened()
     cut_off(page)
     choose(page, png(people))
@@ -345,7 +345,7 @@ def test_a_server_that_is_gone_while_it_looks_for_faces_is_retried(opened, peopl
     expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
 
 
-def test_a_photo_is_saved_at_its_own_size(opened, people, translating):  # noqa: F811
+def test_a_photo_is_saved_at_its_own_size(opened, people, translating):
     page = opened("&emotion=sad&intensity=50")
     large = people.resize((1920, 1440), Image.Resampling.BICUBIC)
     with page.expect_request(lambda request: '"find"' in (request.post_data or "")) as sent:
@@ -366,108 +366,6 @@ def test_a_photo_is_saved_at_its_own_size(opened, people, translating):  # noqa:
     ).photo  # fmt: skip
     with Image.open(found) as picture:
         assert np.array_equal(picture, changed)
-
-
-def test_a_film_is_played_and_saved(done):
-    page = done()
-    page.locator(".translate .advanced summary").click()
-    page.get_by_role("slider", name="Film, seconds one way").fill("0.4")
-    still = shown(page)
-    was = page.locator(".tr-after").evaluate("canvas => canvas.toDataURL()")
-    page.get_by_role("button", name="Play").click()
-    stop = page.locator(".translate [data-do=play]", has_text="Stop")
-    expect(stop).to_be_visible(timeout=20_000)
-    page.wait_for_function("was => document.querySelector('.tr-after').toDataURL() !== was", arg=was)
-    stop.click()
-    expect(said(page)).to_contain_text("happy at 100")
-    assert np.array_equal(shown(page), still)
-    page.locator(".translate [data-field=kind]").select_option("WebP")
-    with page.expect_download(timeout=60_000) as download:
-        page.get_by_role("button", name="Save film").click()
-    assert download.value.suggested_filename == "edited_film_happy_stargan.webp"
-    with Image.open(download.value.path()) as film:
-        assert film.size == (640, 480)
-        assert film.n_frames > 15
-    expect(page.locator(".tr-progress")).to_be_hidden()
-
-
-def test_making_a_film_can_be_stopped(done):
-    page = done()
-    page.locator(".translate .advanced summary").click()
-    page.get_by_role("slider", name="Film, seconds one way").fill("4")
-    page.get_by_role("button", name="Save film").click()
-    expect(page.locator(".tr-progress")).to_contain_text("Making the file")
-    page.locator(".tr-progress").get_by_role("button", name="Stop").click()
-    expect(page.locator(".translate .notice")).to_contain_text("Stopped; nothing was saved.")
-    expect(page.locator(".tr-progress")).to_be_hidden()
-
-
-def test_with_reduced_motion_a_film_is_stepped(done):
-    page = done(reduced_motion="reduce")
-    pictures = [shown(page).tobytes()]
-    for _ in range(2):
-        was = page.locator(".tr-after").evaluate("canvas => canvas.toDataURL()")
-        page.get_by_role("button", name="Step").click()
-        page.wait_for_function(
-            "was => document.querySelector('.tr-after').toDataURL() !== was", arg=was, timeout=20_000
-        )
-        pictures.append(shown(page).tobytes())
-    assert len(set(pictures)) == 3
-
-
-# --- the camera ---
-
-
-def test_of_the_camera_only_a_small_grey_square_goes_out(opened, translating):  # noqa: F811
-    page = opened(permissions=["camera"])
-    sent = []
-    page.on("request", lambda request: sent.append(request.post_data or ""))
-    with page.expect_response(lambda answer: '"live"' in (answer.request.post_data or "")) as live:
-        page.get_by_role("button", name="Use camera").click()
-    asked = live.value.request.post_data_json["data"]
-    assert len(base64.b64decode(asked["grey"])) == 96 * 96
-    state(page, "live")
-    page.wait_for_function("document.querySelector('.translate').dataset.pictures > 5")
-    assert max(map(len, sent)) < 14_000
-    moved = page.evaluate(CHANGED)
-    assert max(moved) > 20
-    assert max(moved[:20]) == max(moved[-20:]) == 0  # beside the square nothing changes
-    page.get_by_role("button", name="Stop camera").click()
-    state(page, "empty")
-    asked = len(sent)
-    page.wait_for_timeout(300)
-    assert len(sent) == asked
-
-
-def test_a_camera_picture_becomes_a_photo(opened):
-    page = opened(permissions=["camera"])
-    page.get_by_role("button", name="Use camera").click()
-    page.wait_for_function("document.querySelector('.translate').dataset.pictures > 1")
-    page.get_by_role("button", name="Take this picture").click()
-    expect(page.get_by_role("alert")).to_contain_text("No face was found", timeout=20_000)
-    expect(page.get_by_role("button", name="Use camera")).to_be_visible()
-
-
-def test_after_the_camera_the_photo_is_back(done):
-    page = done(permissions=["camera"])
-    changed = shown(page)
-    page.get_by_role("button", name="Use camera").click()
-    page.wait_for_function("document.querySelector('.translate').dataset.pictures > 1")
-    page.get_by_role("tab", name="Generate").click()
-    page.get_by_role("tab", name="Translate").click()
-    state(page, "done")
-    expect(said(page)).to_contain_text("Face 1 of 2")
-    assert np.array_equal(shown(page), changed)
-
-
-def test_a_camera_that_is_not_allowed_gets_a_sentence(opened):
-    page = opened()
-    page.evaluate(
-        """() => { navigator.mediaDevices.getUserMedia =
-            async () => { throw new DOMException('', 'NotAllowedError'); }; }"""
-    )
-    page.get_by_role("button", name="Use camera").click()
-    expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed.")
 
 
 # --- the page around it ---
