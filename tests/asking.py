@@ -1,5 +1,6 @@
 """Asks the server as a tab of the page does, without a browser."""
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -15,3 +16,15 @@ def asking(page: Any, http: Any, tab: str) -> Callable[[str, Any], Any]:
         return answer.json()
 
     return ask
+
+
+def awaited(ask: Callable[[str, Any], Any], job: Any, frames: int) -> Any:
+    """What a job of so many frames came to."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        answer = ask("progress", job)
+        if "of" not in answer:
+            return answer
+        assert 0 <= answer["done"] <= answer["of"] == frames
+        time.sleep(0.02)
+    raise AssertionError("the film was not made within a minute")

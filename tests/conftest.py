@@ -2,8 +2,10 @@
 
 import dataclasses
 
+import gradio as gr
 import pytest
 import torch
+from starlette.testclient import TestClient
 
 from fergan import checkpoint
 from fergan.engine import Engine
@@ -35,6 +37,13 @@ def own_folder(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("FERGAN_CACHE", str(folder / "cache"))
         yield folder
+
+
+@pytest.fixture(scope="module")
+def http(page):
+    """Speaks HTTP with the test file's `page`."""
+    with TestClient(gr.routes.App.create_app(page)) as client:
+        yield client
 
 
 @pytest.fixture(scope="session")

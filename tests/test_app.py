@@ -40,12 +40,6 @@ def page(engine):
 
 
 @pytest.fixture(scope="module")
-def http(page):
-    with TestClient(gr.routes.App.create_app(page)) as client:
-        yield client
-
-
-@pytest.fixture(scope="module")
 def address(engine):
     page = app.build_app(engine)
     yield app.serve(page, "127.0.0.1")

@@ -9,7 +9,6 @@ import gradio as gr
 import numpy as np
 import pytest
 from PIL import Image
-from starlette.testclient import TestClient
 
 import app
 from fergan import checkpoint
@@ -250,12 +249,6 @@ def measured(engine_of):
 @pytest.fixture(scope="module")
 def page(measured):
     return app.build_app(measured)
-
-
-@pytest.fixture(scope="module")
-def http(page):
-    with TestClient(gr.routes.App.create_app(page)) as client:
-        yield client
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
-from starlette.testclient import TestClient
 
 import app
 from fergan import provenance
@@ -22,7 +21,7 @@ from fergan.engine import LAST_SEED, Engine, Moment
 from fergan.ui import blend, jobs, mix, models
 from fergan.ui.sheet import File
 from tests import factory
-from tests.asking import asking
+from tests.asking import asking, awaited
 
 HALF = {"emotion": {"happy": 0.5, "sad": 0.5}, "seed": 7}
 SAD = {"emotion": {"sad": 1}, "seed": 9, "truncation": 0.5}
@@ -43,12 +42,6 @@ def styled(styled_weights):
 @pytest.fixture(scope="module")
 def page(styled):
     return app.build_app(styled)
-
-
-@pytest.fixture(scope="module")
-def http(page):
-    with TestClient(gr.routes.App.create_app(page)) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -239,20 +232,9 @@ def test_nothing_is_drawn_before_the_tab_is_opened(styled, monkeypatch):
 # --- films ---
 
 
-def awaited(ask, job):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        answer = ask("progress", job)
-        if "of" not in answer:
-            return answer
-        assert 0 <= answer["done"] <= answer["of"] == 20
-        time.sleep(0.05)
-    raise AssertionError("the film was not made within a minute")
-
-
 def test_a_film_is_made_aside_and_brings_its_moments_back(ask):
     asked = {"model": "stylegan", "moments": MOMENTS, "seconds": 0.4, "loop": True, "width": 256}
-    answer = awaited(ask, ask("film", {**asked, "kind": "webp"})["job"])
+    answer = awaited(ask, ask("film", {**asked, "kind": "webp"})["job"], 20)
     assert answer["name"] == "film_happy50-sad50_stylegan_seed000007_2moments.webp"
     assert answer["type"] == "image/webp"
     with Image.open(io.BytesIO(base64.b64decode(answer["content"]))) as film:

@@ -49,12 +49,6 @@ def page(translating):
     return app.build_app(translating)
 
 
-@pytest.fixture(scope="module")
-def http(page):
-    with TestClient(gr.routes.App.create_app(page)) as client:
-        yield client
-
-
 @pytest.fixture
 def ask(page, http):
     return asking(page, http, "translate-tab")

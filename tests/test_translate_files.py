@@ -14,6 +14,7 @@ from fergan.emotions import only
 from fergan.engine import Face
 from fergan.ui import blend, edit
 from fergan.ui.edit import Edit, Film
+from tests.asking import awaited
 from tests.test_recognise import png
 from tests.test_translate import (  # noqa: F401 - fixtures
     ASKED,
@@ -22,7 +23,6 @@ from tests.test_translate import (  # noqa: F401 - fixtures
     HAPPY,
     ask,
     face,
-    http,
     page,
     photo,
     sent,
@@ -151,20 +151,9 @@ def test_a_gif_stores_of_each_frame_only_what_moves(translating, photo):
     assert len(film.content) < 3 * len(still.getvalue())  # of 20 frames
 
 
-def awaited(ask, job):
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        answer = ask("progress", job)
-        if "of" not in answer:
-            return answer
-        assert 0 <= answer["done"] <= answer["of"] == 11
-        time.sleep(0.02)
-    raise AssertionError("the film was not made within a minute")
-
-
 def test_a_film_is_made_aside(ask, photo):
     begun = ask("film", sent(png(photo), start="neutral", kind="webp", seconds=0.4))
-    answer = awaited(ask, begun["job"])
+    answer = awaited(ask, begun["job"], 11)
     assert answer["type"] == "image/webp"
     assert provenance.read(base64.b64decode(answer["content"])).edited == (0.8, 1)
     assert "not being made any more" in ask("progress", begun["job"])["error"]
