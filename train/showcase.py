@@ -35,8 +35,8 @@ class ShowcaseConfig:
     before: str = field(
         default="", metadata={"help": "checkpoints of other systems, a comma between: their faces above ours"}
     )
-    seeds: str = field(default="13,14,15,16,17,18,19,20", metadata={"help": "people of sheet and film"})
-    face: int = field(default=22, metadata={"help": "seed of the translator's neutral face"})
+    seeds: str = field(default="94,95,96,97,98,99,100,101", metadata={"help": "people of sheet and film"})
+    face: int = field(default=99, metadata={"help": "seed of the translator's neutral face"})
     truncation: float = field(default=VARIETY, metadata={"help": "variety, 0 to 1"})
     factor: int = field(default=2, metadata={"help": "how many times larger than its pixels a face is shown"})
     out: str = field(default="tests/browser", metadata={"help": "folder of the pictures"})

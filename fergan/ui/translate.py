@@ -34,7 +34,7 @@ LIVE = 96
 """Side in pixels of the grey crop that a camera sends."""
 ARROWS = 12
 """Arrows a side that show where a face is bent."""
-_EXAMPLES = (("neutral", 22), ("neutral", 18), ("neutral", 28), ("neutral", 35))
+_EXAMPLES = (("neutral", 99), ("neutral", 103), ("neutral", 105), ("neutral", 98))
 _LARGE = 8  # times the 48 pixels of an example: bent more finely
 
 
