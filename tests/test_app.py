@@ -27,7 +27,7 @@ from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
 from fergan.ui import TABS, models, theme
 from fergan.ui.sheet import MOST, Sheet
-from tests import fake_hub
+from tests import factory, fake_hub
 from tests.asking import asking
 
 ROOT = Path(app.__file__).parent
@@ -457,3 +457,17 @@ def _contrast(one, other):
 
     darker, lighter = sorted((luminance(one), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
+
+
+@pytest.mark.parametrize(("asked", "threads"), [(None, 1), ("2", 2)])
+def test_one_thread_draws_a_face_unless_the_environment_says_more(asked, threads):
+    environment = {name: value for name, value in factory.environment().items() if name != "OMP_NUM_THREADS"}
+    environment |= {"OMP_NUM_THREADS": asked} if asked else {}
+    said = subprocess.run(
+        [sys.executable, "-c", "import app, torch; print(torch.get_num_threads())"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(said.stdout) == threads
