@@ -8,8 +8,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING
 
-# Read when the libraries are first imported: no telemetry, and one thread for a face. Two that wait for each other at
-# every layer take half as long again; the second core has the next request, and the browser.
+# Read when the libraries are first imported: no telemetry, idle threads that sleep instead of spinning, and one
+# thread for a face. Two that wait for each other at every layer take half as long again; the second core has the next
+# request, and the browser.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -1,4 +1,4 @@
-"""Goes on from a run with a wider generator: `python -m train.widen runs/stylegan --out runs/wide --set "width=80"`.
+"""Goes on from a run with a wider generator: `python -m train.widen runs/stylegan --out runs/wide --width 80`.
 
 The wider network draws what the narrower one drew: new channels begin as in a new network, but what reads them begins
 at zero, so that they count as soon as they have learnt something (Net2Net, Chen et al. 2016, with zeros in place of
@@ -28,7 +28,7 @@ class WidenConfig:
 
     runs: tuple[str, ...] = field(metadata={"help": "folder of the run to go on from"})
     out: str = field(metadata={"help": "folder of the new run"})
-    set: str = field(metadata={"help": "the wider network, as 'width=80'"})
+    width: int = field(metadata={"help": "channels of its largest feature map from here on"})
     seed: int = field(default=0, metadata={"help": "of the new channels"})
 
     def __post_init__(self) -> None:
@@ -39,13 +39,7 @@ class WidenConfig:
 
 
 def grown(narrow: Tensor, fresh: Tensor, *, reads: bool) -> Tensor:
-    """`fresh`, with `narrow` in its first rows and columns; what old rows read of new columns is 0 where it `reads`.
-
-    Raises:
-        ValueError: the wider one is smaller somewhere.
-    """
-    if narrow.dim() != fresh.dim() or any(n > f for n, f in zip(narrow.shape, fresh.shape, strict=True)):
-        raise ValueError(f"A network grows only: {tuple(narrow.shape)} does not fit {tuple(fresh.shape)}.")
+    """`fresh`, with `narrow` in its first rows and columns; what old rows read of new columns is 0 where it `reads`."""
     made = fresh.clone()
     if reads and made.dim() > 1:
         made[: narrow.shape[0], narrow.shape[1] :] = 0
@@ -92,13 +86,17 @@ def widen(config: WidenConfig) -> str:
 
     Raises:
         FileNotFoundError: no such run.
-        ValueError: a setting that the network does not have, or a network that cannot grow by it.
+        ValueError: another model than a stylegan, or one that is as wide already.
     """
     source, out = Path(config.runs[0]), Path(config.out)
     tensors, facts = run.load_state(source / run.STATE)
+    if facts["model"] != "stylegan":
+        raise ValueError(f"{source} is a run of {facts['model']}; only a stylegan's width grows.")
     networks = preset(facts["model"], facts["preset"])
     before = networks.config(**facts["config"])
-    (after,) = run.override(config.set, before)
+    if config.width <= before.width:
+        raise ValueError(f"--width must be above {before.width}, as wide as {source} is; got {config.width}.")
+    after = dataclasses.replace(before, width=config.width)
     torch.manual_seed(config.seed)
     narrow, wide = networks.network(before), networks.network(after)
     made = widened(tensors, "generator", wide) | widened(tensors, "average", wide) | moments(tensors, wide)
@@ -106,19 +104,18 @@ def widen(config: WidenConfig) -> str:
     run.restore_module(wide, "average", made)
     apart = farthest(narrow, wide, after.noise_dim)
     if apart > MOST:
-        raise ValueError(
-            f"the wider {facts['model']} draws other faces (by {apart:.2g}); only a stylegan's width grows so far."
-        )
-    told = dataclasses.asdict(after)
-    changed = {name: [old, told[name]] for name, old in facts["config"].items() if old != told[name]}
-    changes = [*facts["changes"], {"images_seen": facts["seen"], **changed}]
+        raise ValueError(f"the wider network would draw other faces, by up to {apart:.2g} of [-1, 1].")
+    changes = [*facts["changes"], {"images_seen": facts["seen"], "width": [before.width, after.width]}]
     out.mkdir(parents=True)
     shutil.copytree(source / "frames", out / "frames")
     shutil.copy(source / "log.jsonl", out / "log.jsonl")
-    run.save_state(out / run.STATE, tensors | made, {**facts, "config": told, "changes": changes})
+    run.save_state(
+        out / run.STATE, tensors | made, {**facts, "config": dataclasses.asdict(after), "changes": changes}
+    )
     return (
         f"{out} holds the wider network, which draws the same faces (to {apart:.1g}): go on with\n"
-        f'python -m train.gan --model {facts["model"]} --set "{config.set}" --out {out} --resume --data PATH'
+        f'python -m train.gan --model stylegan --set "width={config.width}" --out {out} --resume --data PATH'
+        " and the run's other settings"
     )
 
 

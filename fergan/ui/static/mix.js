@@ -91,8 +91,7 @@ async function ask(name) {
   const wish = wishes += 1;
   const began = performance.now();
   coming.add(name);
-  const answer = await askServer(server.draw, {model: state.model, moments: [moment()]});
-  coming.delete(name);
+  const answer = await askServer(server.draw, {model: state.model, moments: [moment()]}).finally(() => coming.delete(name));
   settle();
   if (answer.error) return name === key() ? fail(answer.error) : work();
   quick = performance.now() - began < QUICK;
