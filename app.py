@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING
 
 # Read when the libraries are first imported: no telemetry, idle threads that sleep instead of spinning, and one
-# thread for a face. Two that wait for each other at every layer take half as long again; the second core has the next
+# thread for a face. Two that wait for each other at every layer take longer; the second core has the next
 # request, and the browser.
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from fergan import checkpoint
-from fergan.models import draw_noise, preset
+from fergan.models import draw_noise, preset, stylegan
 from train import run
 
 Forward = Callable[[Tensor, Tensor], Tensor]
@@ -56,6 +56,8 @@ def ways(network: nn.Module, *, compiled: bool) -> dict[str, Forward]:
         "channels last": last,
         "channels last, bfloat16": in_bf16,
     }
+    if isinstance(network, stylegan.Generator):  # as the page runs it
+        found["channels last, frozen"] = copied().to(memory_format=torch.channels_last).freeze()  # type: ignore[call-overload]
     if compiled:
         found["compiled"] = torch.compile(copied(), dynamic=False)
     return found
