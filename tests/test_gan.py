@@ -275,8 +275,8 @@ def test_what_cannot_run_is_refused_in_a_sentence(faces, tmp_path, flags, words)
 
 def test_a_bank_has_a_network_for_each_emotion(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(record, "LOG_EVERY", 1)
-    settings = config(faces, tmp_path, "dcgan", images=16, keep=16, emotion="")
-    sentence = train(settings)
+    apart = {"emotion": "", "set": f"{DCGAN['fixed']} together=0"}
+    sentence = train(config(faces, tmp_path, "dcgan", images=16, keep=16, **apart))
     assert sentence.endswith("bank.")
     described, network = checkpoint.load(tmp_path / "bank")
     assert (described.images_seen, described.training["images_each"]) == (112, [16] * 7)
@@ -292,7 +292,7 @@ def test_a_bank_has_a_network_for_each_emotion(faces, tmp_path, monkeypatch):
         assert joined.crop((4 * 50, 0, 4 * 50 + 48, 298)).tobytes() == column.tobytes()
     with (tmp_path / "sad" / "log.jsonl").open("a") as log:
         log.write(json.dumps({"images_seen": 16, "note": "The faces collapse.", "about": "faces"}) + "\n")
-    assert train(config(faces, tmp_path, "dcgan", images=24, emotion="", resume=True)).endswith("bank.")
+    assert train(config(faces, tmp_path, "dcgan", images=24, resume=True, **apart)).endswith("bank.")
     assert checkpoint.describe(tmp_path / "bank").images_seen == 7 * 24
     told = json.loads((tmp_path / "bank" / "history.json").read_text())
     assert told["frames"] == [16, 24]  # of one network, as the pages and the curves
@@ -308,10 +308,41 @@ def test_a_bank_has_a_network_for_each_emotion(faces, tmp_path, monkeypatch):
 
 
 def test_networks_that_stopped_apart_share_the_pages_that_all_drew(faces, tmp_path):
-    train(config(faces, tmp_path, "dcgan", images=16, emotion=""))
+    apart = f"{DCGAN['fixed']} together=0"
+    train(config(faces, tmp_path, "dcgan", images=16, emotion="", set=apart))
     train(config(faces, tmp_path / "happy", "dcgan", images=24, resume=True))
     bank.join([tmp_path / name for name in EMOTIONS], tmp_path / "bank")
     assert json.loads((tmp_path / "bank" / "history.json").read_text())["frames"] == [16]
+
+
+def test_the_networks_of_a_bank_begin_as_one_that_saw_all(faces, tmp_path):
+    settings = {"emotion": "", "set": f"{DCGAN['fixed']} together=16"}
+    train(config(faces, tmp_path, "dcgan", images=8, **settings))
+    states = {name: run.load_state(tmp_path / name / run.STATE) for name in ("all", "sad", "happy")}
+    assert [states[name][1]["seen"] for name in states] == [16, 24, 24]
+    assert states["sad"][1]["changes"] == [{"images_seen": 16, "emotions": ["all", "sad"]}]
+    base, sad, happy = (
+        {key.replace(name, ""): tensor for key, tensor in states[name][0].items()} for name in states
+    )
+    assert base.keys() == sad.keys()
+    for weights in (sad, happy):  # one step of Adam from where they began: the discriminator's too
+        apart = [
+            (weights[key] - tensor).abs().max() for key, tensor in base.items() if key.endswith("weight")
+        ]
+        assert 0 < max(apart) < 0.05
+    assert any(not torch.equal(sad[key], happy[key]) for key in base if key.startswith("generator"))
+    described = checkpoint.describe(tmp_path / "bank")
+    assert (described.images_seen, described.step) == (16 + 7 * 8, 2 + 7)
+    assert (described.training["images_together"], described.training["images_each"]) == (16, [8] * 7)
+    told = json.loads((tmp_path / "bank" / "history.json").read_text())
+    assert told["frames"] == [16, 24]
+    with Image.open(tmp_path / "frames" / "0000000016.png") as page:  # when all seven were one
+        columns = {page.crop((x * 50, 0, x * 50 + 48, 298)).tobytes() for x in range(7)}
+    assert len(columns) == 1
+    train(config(faces, tmp_path, "dcgan", images=16, resume=True, **settings))
+    assert checkpoint.describe(tmp_path / "bank").training["images_each"] == [16] * 7
+    with pytest.raises(ValueError, match="angry holds a run: go on by --resume"):
+        train(config(faces, tmp_path, "dcgan", images=16, **settings))
 
 
 VARIANTS = [

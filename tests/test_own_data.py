@@ -37,7 +37,7 @@ HELPERS = {
 """What a translator's training asks, each trained on the same folder before."""
 TINY = {
     **{"width": 8, "discriminator_width": 8, "noise_dim": 16, "emotion_dim": 8, "style_dim": 16, "blocks": 1},
-    **{"features": 16, "batch": 8, "critics": 2, "lesson": 0, "epochs": 1},
+    **{"features": 16, "batch": 8, "critics": 2, "lesson": 0, "together": 0, "epochs": 1},
     **{"pairs": 42, "trusted": 0.0},
     "stem_stride": 2,  # torch 2.13 crashes in a 1x1 convolution of stride 2 over 8 channels at 64 pixels or more
 }

@@ -281,6 +281,18 @@ def test_the_learning_rate_falls_over_the_second_half(game):
     assert rates == pytest.approx([0.1, 0.1, 0.05, 0.0, 0.0])
 
 
+def test_a_game_goes_on_from_a_checkpoint_with_a_new_critic(config, tmp_path):
+    train(config("fixed", images=16))
+    shutil.copytree(tmp_path / "run" / "checkpoints" / "0000000016", tmp_path / "shipped")
+    shutil.rmtree(tmp_path / "run")
+    train(config("fixed", images=32, start=str(tmp_path / "shipped"), alone=8))
+    told, network = checkpoint.load(tmp_path / "run" / "checkpoints" / "0000000032")
+    before = checkpoint.load(tmp_path / "shipped")[1]
+    assert told.training["changes"] == [{"images_seen": 16, "discriminator": "new"}]
+    moved = [(a - b).abs().max() for a, b in zip(network.parameters(), before.parameters(), strict=True)]
+    assert 0 < max(moved) < 0.01  # one step: of the other the critic was alone
+
+
 def test_four_emotions_of_seven(config):
     settings = config("published", emotions="happy,neutral,sad,surprise", images=16)
     train(settings)

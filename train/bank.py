@@ -1,4 +1,4 @@
-"""Joins networks that were trained for one emotion each into one model that knows them all."""
+"""Networks for one emotion each: how they begin as one that saw all, and become one model that knows them all."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,8 +12,9 @@ from fergan import checkpoint
 from fergan.checkpoint import Checkpoint
 from fergan.emotions import EMOTIONS
 from fergan.images import GAP, Pixels, sheet
-from train import history
-from train.record import GRID_SEEDS, accompany
+from fergan.models.dcgan import ALL
+from train import history, run
+from train.record import GRID_SEEDS, accompany, branch
 
 
 def last(run: Path) -> Path:
@@ -28,11 +29,24 @@ def last(run: Path) -> Path:
     return kept[-1].parent
 
 
-def join(runs: Sequence[Path], folder: Path) -> Checkpoint:
+def begin(base: Path, folder: Path, emotion: str) -> None:
+    """Writes a run of one emotion whose two networks are those of a run of all, as it ended.
+
+    Raises:
+        FileNotFoundError: `base` holds no run.
+    """
+    tensors, facts = run.load_state(base / run.STATE)
+    own = {name.replace(f".networks.{ALL}.", f".networks.{emotion}."): t for name, t in tensors.items()}
+    change = {"emotions": [ALL, emotion]}
+    branch(base, folder, own, facts, {**facts["config"], "emotions": emotion}, change)
+
+
+def join(runs: Sequence[Path], folder: Path, base: Path | None = None) -> Checkpoint:
     """Runs of one emotion each, in EMOTIONS' order -> a checkpoint of all, with card, evolution and history.
 
     The evolution's pages are those that all runs drew, at the images that each had seen by then. The history's
-    curves are means over the runs at equal images seen by each; its notes say whose they are.
+    curves are means over the runs at equal images seen by each; its notes say whose they are. Where all of them
+    began as `base` ended, what that saw and took counts once.
 
     Raises:
         FileNotFoundError, ValueError: a run without a checkpoint, or of another network than the first, or a log
@@ -42,21 +56,27 @@ def join(runs: Sequence[Path], folder: Path) -> Checkpoint:
     first = found[0][0]
     config = {**first.config, "emotions": ",".join(told.config["emotions"] for told, _ in found)}
     weights: dict[str, Tensor] = {}
-    for run, (told, network) in zip(runs, found, strict=True):
+    for place, (told, network) in zip(runs, found, strict=True):
         own = {**told.config, "emotions": config["emotions"]}
         if (told.model, told.preset, own) != (first.model, first.preset, config):
-            raise ValueError(f"{run} is of another network than {runs[0]}; train them alike.")
+            raise ValueError(f"{place} is of another network than {runs[0]}; train them alike.")
         weights |= network.state_dict()
+    before, shared = (checkpoint.describe(last(base)), len(runs) - 1) if base else (Checkpoint("", "", {}), 0)
     collapsed = [told.training.get("collapsed_at") for told, _ in found]
     joined = dataclasses.replace(
         first,
         config=config,
-        step=sum(told.step for told, _ in found),
-        images_seen=sum(told.images_seen for told, _ in found),
+        step=sum(told.step for told, _ in found) - shared * before.step,
+        images_seen=sum(told.images_seen for told, _ in found) - shared * before.images_seen,
         training={
             **first.training,
-            "minutes": round(sum(told.training["minutes"] for told, _ in found), 1),
-            "images_each": [told.images_seen for told, _ in found],
+            "minutes": round(
+                sum(told.training["minutes"] for told, _ in found)
+                - shared * before.training.get("minutes", 0.0),
+                1,
+            ),
+            "images_together": before.images_seen,
+            "images_each": [told.images_seen - before.images_seen for told, _ in found],
             "collapsed_at": collapsed if any(collapsed) else None,
         },
     )

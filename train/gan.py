@@ -9,23 +9,24 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor, nn
 
-from fergan import data, losses
+from fergan import checkpoint, data, losses
 from fergan.emotions import EMOTIONS, index
 from fergan.models import preset
+from fergan.models.dcgan import ALL
 from fergan.models.layers import Verdict
 from train import bank, collapse, run
 from train.helpers import helper
 from train.players import Players
 from train.processes import share_of
-from train.push import SharingFlags
 from train.recipes import RECIPES, Recipe
 from train.record import Session, grid, identity, recipe_changes, told
+from train.start import StartFlags, alone, start
 
 GANS = tuple(dict.fromkeys(model for model, _ in RECIPES))
 
 
 @dataclass(frozen=True)
-class TrainConfig(SharingFlags):
+class TrainConfig(StartFlags):
     """The flags of `python -m train.gan`."""
 
     model: str = field(default="acgan", metadata={"help": "one of " + ", ".join(GANS)})
@@ -33,7 +34,10 @@ class TrainConfig(SharingFlags):
         default="fixed", metadata={"help": "fixed (ours) or published (the student project's)"}
     )
     emotion: str = field(
-        default="", metadata={"help": "dcgan: train the network of one emotion; empty: all, one by one"}
+        default="",
+        metadata={
+            "help": "dcgan: train the network of one emotion alone, or `all`: one for all; empty: first that, then seven"
+        },
     )
     guide: str = field(
         default="weights/guided",
@@ -52,7 +56,7 @@ class TrainConfig(SharingFlags):
             raise ValueError(f"--keep must be above 0, got {self.keep}.")
         if self.emotion and self.model != "dcgan":
             raise ValueError(f"--emotion is for dcgan, a network for each; {self.model} knows all seven.")
-        if self.emotion:
+        if self.emotion and self.emotion != ALL:
             index(self.emotion)
         if self.push_to and self.model == "dcgan" and not self.emotion:
             raise ValueError(
@@ -168,6 +172,22 @@ class Game(Players):
         return {"g_loss": adversarial, **named, **collapse.signs(real, drawn)}
 
 
+def settings(config: TrainConfig, *, votes: bool = True, **known: str) -> tuple[Any, Recipe]:
+    """The networks' config and the recipe, with the flags' changes; `known`: fields that no flag sets.
+
+    Raises:
+        ValueError: a change that does not fit.
+    """
+    recipe = RECIPES[config.model, config.preset]
+    if not votes and recipe.conditions != "onehot":
+        recipe = dataclasses.replace(recipe, conditions="onehot")
+    network = preset(config.model, config.preset).config(
+        image_size=config.size, channels=config.channels, **known
+    )
+    model_config, recipe = run.override(config.set, network, recipe)
+    return model_config, recipe
+
+
 def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, data.Batches, dict[str, Any]]:
     """The networks, the batches on the device, those of all processes, and what makes the run itself.
 
@@ -176,16 +196,11 @@ def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, data.B
     """
     faces = data.load(config.data, size=config.size, channels=config.channels)
     training, known = faces.split("Training"), {}
-    if config.emotion:
+    if config.emotion and config.emotion != ALL:
         training = training.subset(training.labels == index(config.emotion))
+    if config.emotion:
         known = {"emotions": config.emotion}
-    recipe = RECIPES[config.model, config.preset]
-    if training.votes is None and recipe.conditions != "onehot":
-        recipe = dataclasses.replace(recipe, conditions="onehot")
-    model_config = preset(config.model, config.preset).config(
-        image_size=config.size, channels=config.channels, **known
-    )
-    model_config, recipe = run.override(config.set, model_config, recipe)
+    model_config, recipe = settings(config, votes=training.votes is not None, **known)
     device, guide = accelerator.device, None
     if recipe.guide_weight:
         guide = helper(config.guide, "classifier", model_config, device, "guide_weight=0")
@@ -225,25 +240,56 @@ def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches) -
 def train(config: TrainConfig, accelerator: Accelerator) -> str:
     """Runs until images, minutes or a signal say stop, and says which; see Recorder for what it writes.
 
-    A model with a network for each emotion is trained one by one, the minutes shared out, and then joined.
+    A model with a network for each emotion is trained one by one, the minutes shared out by images, and then joined.
     """
     if config.model != "dcgan" or config.emotion:
         return sit(config, accelerator).sentence
-    folders = [config.folder / name for name in EMOTIONS]
-    for folder in folders:
+    return train_bank(config, accelerator)
+
+
+def train_bank(config: TrainConfig, accelerator: Accelerator) -> str:
+    """A network for all emotions, as long as the recipe says, then one for each that begins as it ended.
+
+    Raises:
+        ValueError: the folder holds networks that a new start would have to delete.
+    """
+    recipe = settings(config)[1]
+    folders = {name: config.folder / name for name in EMOTIONS}
+    base = config.folder / ALL if recipe.together else None
+    begun = [folder for folder in folders.values() if (folder / run.STATE).is_file()]
+    if base and begun and not config.resume:
+        raise ValueError(f"{begun[0]} holds a run: go on by --resume, or name another folder with --out.")
+    own = config.images or recipe.images
+    whole = own * len(folders) + recipe.together
+
+    def seat(folder: Path, emotion: str, images: int, before: int = 0) -> Session:
         part = dataclasses.replace(
             config,
-            emotion=folder.name,
+            emotion=emotion,
             out=str(folder),
-            minutes=config.minutes / len(folders),
-            resume=config.resume and (folder / run.STATE).is_file(),
+            images=before + images,
+            minutes=config.minutes * images / whole,
+            resume=(folder / run.STATE).is_file() and (config.resume or before > 0),
         )
         session = sit(part, accelerator)
-        accelerator.print(f"{folder.name}: {session.sentence}")
-        if session.stopper.signal:
-            return "Stopped by a signal before all emotions were trained; go on with --resume."
+        accelerator.print(f"{emotion}: {session.sentence}")
+        accelerator.wait_for_everyone()  # until its files are written
+        return session
+
+    stopped, before = "Stopped by a signal before all emotions were trained; go on with --resume.", 0
+    if base:
+        if not begun and seat(base, ALL, recipe.together).stopper.signal:
+            return stopped
+        before = checkpoint.describe(bank.last(base)).images_seen
+    for name, folder in folders.items():
+        if base and folder not in begun:
+            if accelerator.is_main_process:
+                bank.begin(base, folder, name)
+            accelerator.wait_for_everyone()
+        if seat(folder, name, own, before).stopper.signal:
+            return stopped
     if accelerator.is_main_process:
-        bank.join(folders, config.folder / "bank")
+        bank.join(list(folders.values()), config.folder / "bank", base)
     return f"The networks of all emotions are in {config.folder / 'bank'}."
 
 
@@ -253,6 +299,8 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
     recipe, share, last = game.recipe, game.share, {}
     if config.resume:
         last = resume(config.folder / run.STATE, own, game, batches)
+    elif config.start:
+        last = start(Path(config.start), own, game, config.folder)
     session = Session(
         dataclasses.replace(config, images=config.images or recipe.images),
         own,
@@ -282,9 +330,10 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
                 penalise = recipe.gamma > 0 and session.step % recipe.penalty_every == 0
                 session.add(game.discriminator_gradients(real, emotion, fake_emotion, penalise=penalise))
                 game.update("discriminator", accelerator)
-            session.add(game.generator_gradients(real, emotion, fake_emotion))
-            game.update("generator", accelerator)
-            game.update_average(recipe.batch, session.seen + recipe.batch)
+            if not alone(config, last, session.seen):
+                session.add(game.generator_gradients(real, emotion, fake_emotion))
+                game.update("generator", accelerator)
+                game.update_average(recipe.batch, session.seen + recipe.batch)
             session.advance(recipe.batch)
     session.finish()
     return session

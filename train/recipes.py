@@ -42,7 +42,10 @@ class Recipe:
     ema_images: int = 20_000
     """Half-life of the average of the generator's weights, in images; 0 is no average."""
     images: int = 5_000_000
-    """How many to see, unless a flag says otherwise."""
+    """How many to see, unless a flag says otherwise; of a dcgan each network, of its own emotion."""
+    together: int = 0
+    """dcgan: how many one network sees of all emotions before, so that each emotion's begins with what a face is
+    (Wang et al. 2018, "Transferring GANs"); 0 begins each with nothing."""
     unit_range: bool = False
     """Published bug: real images in [0, 1] against a generator in [-1, 1]."""
     split_updates: bool = False
@@ -92,7 +95,11 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         class_on_fakes=True,
         frozen_statistics=True,
     ),
-    ("dcgan", "fixed"): Recipe(images=300_000, conditions="onehot"),  # a vote for another has no network
+    ("dcgan", "fixed"): Recipe(
+        images=50_000,
+        together=400_000,
+        conditions="onehot",  # a vote for another has no network
+    ),
     ("dcgan", "published"): replace(
         _PUBLISHED,
         optimizer="rmsprop",

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import math
+import shutil
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -22,7 +23,7 @@ from fergan.checkpoint import save as save_checkpoint
 from fergan.emotions import EMOTIONS, index
 from fergan.images import CAPTION, sheet, to_array
 from fergan.models import draw_noise
-from fergan.models.dcgan import Bank
+from fergan.models.dcgan import ALL, Bank
 from fergan.provenance import Record, xmp
 from train import history, run
 from train.collapse import Watch
@@ -43,7 +44,8 @@ def grid(generator: nn.Module, noise_dim: int, device: torch.device) -> Image.Im
         noise = draw_noise(list(range(size * len(EMOTIONS))), noise_dim)
         # a seed stands where it would stand under all emotions: row by row, from the left
         noise = noise.view(len(EMOTIONS), size, -1).transpose(0, 1).flatten(0, 1).to(device)
-        emotion = rows[index(next(iter(generator.networks)))].expand(len(noise), -1)
+        name = next(iter(generator.networks))
+        emotion = rows[0 if name == ALL else index(name)].expand(len(noise), -1)
     else:
         noise = draw_noise(GRID_SEEDS, noise_dim).repeat_interleave(len(EMOTIONS), 0).to(device)
         emotion = rows.repeat(size, 1)
@@ -326,6 +328,25 @@ class Session:
         self.means.check()
         assert self.recorder is not None
         self.recorder.save_state(self.state(), **self._now)
+
+
+def branch(
+    source: Path,
+    folder: Path,
+    tensors: dict[str, Tensor],
+    facts: dict[str, Any],
+    config: dict[str, Any],
+    change: dict[str, Any],
+) -> None:
+    """Writes a run that goes on from another's state with another network: its state, log and frames so far.
+
+    `tensors`, `facts`: the state, as the new run's network has it. `config`: that network's; `change`: what is told of it.
+    """
+    folder.mkdir(parents=True)
+    shutil.copytree(source / "frames", folder / "frames")
+    shutil.copy(source / "log.jsonl", folder / "log.jsonl")
+    changes = [*facts["changes"], {"images_seen": facts["seen"], **change}]
+    run.save_state(folder / run.STATE, tensors, {**facts, "config": config, "changes": changes})
 
 
 def recipe_changes(path: Path, facts: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

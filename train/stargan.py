@@ -24,9 +24,9 @@ from train import run
 from train.helpers import helper
 from train.pairs import Changed, Drawn, Pairs, Source
 from train.processes import share_of
-from train.push import SharingFlags
 from train.recipes import TRANSLATORS
 from train.record import Session, identity, recipe_changes, told
+from train.start import StartFlags, alone, start
 from train.translator import Translation
 
 SHOWN = 6  # faces of a grid
@@ -34,7 +34,7 @@ SEVEN = len(EMOTIONS)
 
 
 @dataclass(frozen=True)
-class TrainConfig(SharingFlags):
+class TrainConfig(StartFlags):
     """The flags of `python -m train.stargan`."""
 
     preset: str = field(default="fixed", metadata={"help": "fixed (ours) or published (the paper's)"})
@@ -210,6 +210,8 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
         last = recipe_changes(path, facts, own)
         batches.load_state(tensors.pop("rng.batches"))
         game.restore(tensors)
+    elif config.start:
+        last = start(Path(config.start), own, game, config.folder)
     session = Session(
         config,
         own,
@@ -237,7 +239,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
             penalise = recipe.gamma > 0 and session.step % recipe.penalty_every == 0
             session.add(game.discriminator_gradients(real, emotion, source, target, penalise=penalise))
             game.update("discriminator", accelerator)
-            if (session.step + 1) % recipe.critics == 0:
+            if (session.step + 1) % recipe.critics == 0 and not alone(config, last, session.seen):
                 session.add(game.generator_gradients(real, emotion, source, target))
                 game.update("generator", accelerator)
                 game.update_average(recipe.batch * recipe.critics, session.seen + recipe.batch)

@@ -6,7 +6,6 @@ copies: nothing has to tell twins apart).
 """
 
 import dataclasses
-import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +15,7 @@ from torch import Tensor, nn
 from fergan.emotions import EMOTIONS
 from fergan.models import draw_noise, preset
 from train import run
-from train.record import GRID_SEEDS
+from train.record import GRID_SEEDS, branch
 
 MOST = 1e-4
 """The most that a pixel in [-1, 1] of the wider network may differ by: float32 sums in another order."""
@@ -105,13 +104,8 @@ def widen(config: WidenConfig) -> str:
     apart = farthest(narrow, wide, after.noise_dim)
     if apart > MOST:
         raise ValueError(f"the wider network would draw other faces, by up to {apart:.2g} of [-1, 1].")
-    changes = [*facts["changes"], {"images_seen": facts["seen"], "width": [before.width, after.width]}]
-    out.mkdir(parents=True)
-    shutil.copytree(source / "frames", out / "frames")
-    shutil.copy(source / "log.jsonl", out / "log.jsonl")
-    run.save_state(
-        out / run.STATE, tensors | made, {**facts, "config": dataclasses.asdict(after), "changes": changes}
-    )
+    change = {"width": [before.width, after.width]}
+    branch(source, out, tensors | made, facts, dataclasses.asdict(after), change)
     return (
         f"{out} holds the wider network, which draws the same faces (to {apart:.1g}): go on with\n"
         f'python -m train.gan --model stylegan --set "width={config.width}" --out {out} --resume --data PATH'

@@ -15,6 +15,8 @@ from fergan.emotions import EMOTIONS
 from fergan.models.layers import Verdict, he_init, keras_init, minibatch_deviation, same_pad
 
 LEVELS = 3  # doublings, from image_size / 8
+ALL = "all"
+"""In place of names: one network, of which each emotion's may be made; it draws whatever the row asks for."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ def _check(image_size: int, emotions: str) -> None:
     if image_size % 2**LEVELS or image_size < 16:
         raise ValueError(f"image_size must be a multiple of 8 from 16 on, got {image_size}.")
     names = emotions.split(",")
+    if emotions == ALL:
+        return
     if not set(names) <= set(EMOTIONS) or len(set(names)) < len(names):
         raise ValueError(f"emotions must be names of {', '.join(EMOTIONS)}, each once; got {emotions!r}.")
 
@@ -79,6 +83,8 @@ class Bank(nn.Module):
         Raises:
             ValueError: a row that asks for none of them.
         """
+        if ALL in self.networks:
+            return emotion.new_ones(len(emotion), 1)
         rows = emotion[:, [EMOTIONS.index(name) for name in self.networks]]
         total = rows.sum(dim=1, keepdim=True)
         if not bool((total > 0).all()):

@@ -1,0 +1,117 @@
+"""A training that goes on from a checkpoint whose run is gone."""
+
+import json
+import shutil
+
+import pytest
+import torch
+from accelerate import Accelerator
+from PIL import Image
+
+from fergan import checkpoint
+from tests import factory
+from train import gan, record, run, start
+
+SMALL = "width=8 discriminator_width=8 noise_dim=8 batch=8"
+
+
+@pytest.fixture(scope="module")
+def faces(own_folder):
+    return factory.write_packed(own_folder / "packed", factory.draw_faces(70))
+
+
+def train(faces, out, **flags):
+    options = {"model": "acgan", "images": 32, "precision": "fp32", "cpu": True, "set": SMALL, "keep": 16}
+    config = gan.TrainConfig(data=str(faces), out=str(out), **options | flags)
+    return gan.train(config, Accelerator(cpu=True))
+
+
+@pytest.fixture(scope="module")
+def shipped(faces, own_folder):
+    """A checkpoint alone, as it ships: its run is deleted."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(record, "LOG_EVERY", 1)
+        train(faces, own_folder / "run")
+    folder = own_folder / "shipped"
+    shutil.copytree(own_folder / "run" / "checkpoints" / "0000000032", folder)
+    shutil.rmtree(own_folder / "run")
+    return folder
+
+
+def test_a_run_goes_on_where_a_checkpoint_was(faces, shipped, tmp_path):
+    train(faces, tmp_path, start=str(shipped), images=48, alone=8)
+    before, network = checkpoint.load(shipped)
+    described, after = checkpoint.load(tmp_path / "checkpoints" / "0000000048")
+    assert (described.images_seen, described.step) == (48, before.step + 2)
+    assert described.training["minutes"] >= before.training["minutes"]
+    assert described.training["changes"] == [{"images_seen": 32, "discriminator": "new"}]
+    moved = [(a - b).abs().max() for a, b in zip(after.parameters(), network.parameters(), strict=True)]
+    assert 0 < max(moved) < 0.01  # it began as that network, and has taken a step since
+
+
+def test_the_new_discriminator_learns_alone_first(faces, shipped, tmp_path):
+    train(faces, tmp_path, start=str(shipped), images=40, alone=16)
+    one, _ = run.load_state(tmp_path / run.STATE)
+    train(faces, tmp_path, resume=True, images=48, alone=16)
+    two, _ = run.load_state(tmp_path / run.STATE)
+    train(faces, tmp_path, resume=True, images=56, alone=16)
+    three, _ = run.load_state(tmp_path / run.STATE)
+
+    def same(a, b, part):
+        names = [name for name in a if name.startswith(part + ".") and name.endswith(("weight", "bias"))]
+        return all(torch.equal(a[name], b[name]) for name in names)
+
+    assert same(one, two, "generator") and same(one, two, "average")
+    assert not same(one, two, "discriminator")
+    assert not same(two, three, "generator") and not same(two, three, "average")
+
+
+def test_its_pictures_and_curves_go_on_too(faces, shipped, tmp_path):
+    train(faces, tmp_path, start=str(shipped), images=48, alone=0)
+    old = json.loads((shipped / "history.json").read_text())
+    told = json.loads((tmp_path / "checkpoints" / "0000000048" / "history.json").read_text())
+    assert told["frames"] == [*old["frames"], 48]
+    for name, points in old["curves"].items():
+        assert told["curves"][name][: len(points)] == points
+    with (
+        Image.open(shipped / "evolution.webp") as film,
+        Image.open(tmp_path / "frames/0000000032.png") as page,
+    ):
+        film.seek(len(old["frames"]) - 1)
+        assert page.size == (7 * 50 - 2, 6 * 50 - 2)
+        assert film.convert("L").crop((0, 0, *page.size)).tobytes() == page.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("flags", "words"),
+    [
+        ({"set": SMALL.replace("noise_dim=8", "noise_dim=16")}, "with config"),
+        ({"model": "cgan"}, "with model acgan; this one has cgan"),
+        ({"start": "/nowhere"}, "/nowhere holds no config.json"),
+        ({"resume": True}, "give one of them"),
+        ({"alone": -1}, "--alone must be 0 or more, got -1"),
+    ],
+)
+def test_what_does_not_fit_is_refused(faces, shipped, tmp_path, flags, words):
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        train(faces, tmp_path / "new", **{"start": str(shipped), **flags})
+    assert not (tmp_path / "new" / "log.jsonl").exists()
+
+
+def test_a_run_is_not_started_over(faces, shipped, tmp_path):
+    train(faces, tmp_path, start=str(shipped), images=40)
+    before = (tmp_path / "log.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="holds a run: go on with it by --resume"):
+        train(faces, tmp_path, start=str(shipped), images=40)
+    assert (tmp_path / "log.jsonl").read_bytes() == before
+
+
+def test_a_checkpoint_without_a_film_starts_one(faces, shipped, tmp_path):
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    for name in (checkpoint.CONFIG, checkpoint.WEIGHTS):
+        shutil.copy(shipped / name, bare / name)
+    train(faces, tmp_path / "new", start=str(bare), images=40)
+    described = checkpoint.describe(tmp_path / "new" / "checkpoints" / "0000000040")
+    assert described.images_seen == 40
+    assert start.NEW in str(described.training["changes"])

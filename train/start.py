@@ -1,0 +1,102 @@
+"""Goes on from a checkpoint whose run is gone: one of `weights/`, or of the Hub, by `--start FOLDER`.
+
+A checkpoint holds the generator's average alone. So the generator begins as its average, the discriminator and all
+moments begin anew, and the discriminator may learn alone until it has something to say.
+"""
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from fergan import checkpoint
+from fergan.checkpoint import EVOLUTION, HISTORY, Checkpoint, replace_file
+from fergan.images import CAPTION
+from train import history
+from train.players import Players
+from train.push import SharingFlags
+from train.record import recipe_changes
+
+NEW = "new"
+
+
+@dataclass(frozen=True)
+class StartFlags(SharingFlags):
+    """The flags of a training that may begin with a checkpoint."""
+
+    start: str = field(
+        default="",
+        metadata={"help": "checkpoint to go on from, with a new discriminator; empty: from nothing"},
+    )
+    alone: int = field(
+        default=20_000, metadata={"help": "images after --start that the new discriminator learns from alone"}
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.alone < 0:
+            raise ValueError(f"--alone must be 0 or more, got {self.alone}.")
+        if self.start and self.resume:
+            raise ValueError("--start begins a run and --resume goes on with one: give one of them.")
+
+
+def start(folder: Path, own: dict[str, Any], game: Players, run: Path) -> dict[str, Any]:
+    """Puts a checkpoint's network into the game, its pictures and curves into the new run; returns the run's facts.
+
+    Raises:
+        FileNotFoundError: no checkpoint there.
+        ValueError: one of another model, config or data, or a run that has begun already.
+    """
+    if (run / "log.jsonl").exists():
+        raise ValueError(f"{run} holds a run: go on with it by --resume, or name another folder with --out.")
+    described, network = checkpoint.load(folder)
+    facts = {
+        "model": described.model,
+        "preset": described.preset,
+        "config": described.config,
+        "data": described.data,
+        "recipe": {name: described.training.get(name) for name in own["recipe"]},
+        "changes": described.training.get("changes", []),
+        "seen": described.images_seen,
+        "step": described.step,
+        "minutes": described.training.get("minutes", 0.0),
+        "collapsed_at": described.training.get("collapsed_at"),
+    }
+    facts = recipe_changes(folder, facts, own)
+    facts["changes"] = [*facts["changes"], {"images_seen": facts["seen"], "discriminator": NEW}]
+    for part in (game.generator, game.average):
+        part.load_state_dict(network.state_dict())
+    unroll(folder, described, run)
+    return facts
+
+
+def unroll(folder: Path, described: Checkpoint, run: Path) -> None:
+    """The frames and the log that a checkpoint's evolution and history were made of, as far as they tell."""
+    (run / "frames").mkdir(parents=True, exist_ok=True)
+    told: dict[str, Any] = {"frames": [], "curves": {}, "notes": []}
+    if (folder / HISTORY).is_file():
+        told = json.loads((folder / HISTORY).read_text())
+    lines: dict[int, dict[str, Any]] = {}
+    for name, points in told["curves"].items():
+        for seen, value in points:
+            lines.setdefault(seen, {"images_seen": seen})[name] = value
+    noted = [{"images_seen": seen, "note": words, "about": "faces"} for seen, words in told["notes"]]
+    log = sorted([*lines.values(), *noted], key=lambda line: line["images_seen"])
+    replace_file(run / "log.jsonl", "".join(json.dumps(line) + "\n" for line in log).encode())
+    if told["frames"] and (folder / EVOLUTION).is_file():
+        mode = "RGB" if described.config["channels"] == 3 else "L"
+        with Image.open(folder / EVOLUTION) as film:
+            for page, seen in enumerate(told["frames"]):
+                film.seek(page)
+                grid = film.convert(mode).crop((0, 0, film.width, film.height - CAPTION))
+                grid.save(history.frame(run, seen))
+
+
+def alone(flags: StartFlags, facts: dict[str, Any], seen: int) -> bool:
+    """Whether the discriminator still learns by itself: it is new, and has seen fewer images than --alone."""
+    begun = [
+        change["images_seen"] for change in facts.get("changes", []) if change.get("discriminator") == NEW
+    ]
+    return bool(begun) and seen < begun[-1] + flags.alone
