@@ -20,7 +20,8 @@ from fergan.faces import NOBODY as NOBODY
 from fergan.faces import Face as Face
 from fergan.faces import crop, find_faces, whole_photo
 from fergan.images import Pixels, fit, from_array, to_array
-from fergan.models import preset, stylegan
+from fergan.models import preset
+from fergan.models.layers import FaceGenerator
 from fergan.moments import LAST_SEED as LAST_SEED
 from fergan.moments import TYPICAL as TYPICAL
 from fergan.moments import VARIETY as VARIETY
@@ -210,8 +211,9 @@ class Engine:
 
     def _drawer(self, model: str) -> tuple[Drawer, Any]:
         slot = self._slot(model, "generator")
-        config = slot.checkpoint.build_config()
-        return Drawer(self._network(slot), config.noise_dim, self.device), config
+        config, network = slot.checkpoint.build_config(), self._network(slot)
+        assert isinstance(network, FaceGenerator)  # as its kind says
+        return Drawer(network, config.noise_dim, self.device), config
 
     def find(self, photo: Image.Image, model: str = JUDGE, whole: bool = False) -> list[Found]:
         """Photo, as fergan.images.from_photo reads it -> its faces, the biggest first, cropped as `model` takes them.
@@ -344,7 +346,7 @@ class Engine:
             if slot.network is None:
                 layout = torch.channels_last  # of ways to run on a CPU the fastest that draws the same faces
                 network = checkpoint.load(slot.folder)[1].to(self.device, memory_format=layout)  # type: ignore[call-overload]
-                slot.network = network.freeze() if isinstance(network, stylegan.Generator) else network
+                slot.network = network.freeze() if isinstance(network, FaceGenerator) else network
             return slot.network
 
 

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fergan import emotions
-from fergan.models import dcgan, draw_noise, stylegan
+from fergan.models import draw_noise
+from fergan.models.layers import FaceGenerator
 
 LAST_SEED = 2**32 - 1
 """Seeds run from 0 to this."""
@@ -53,7 +54,7 @@ class Moment:
 class Drawer:
     """A generator, with what it takes to ask it for moments."""
 
-    network: nn.Module
+    network: FaceGenerator
     noise_dim: int
     device: torch.device
 
@@ -63,14 +64,14 @@ class Drawer:
         Raises:
             ValueError: a coarse seed for a network without styles.
         """
-        return self._draw(*self._latent(moment))
+        return self.network.picture(*self._latent(moment))
 
     def faces(self, noise: Tensor, rows: Tensor, truncation: float) -> Tensor:
         """Noise [B, Z], rows of emotion [B, 7] -> images [B, C, H, W] in one pass.
 
         For training: the last bits of a face depend on its batch.
         """
-        return self._draw(self._where(noise, rows, truncation), rows)
+        return self.network.picture(self.network.latent(noise, rows, truncation), rows)
 
     def walk(self, moments: Sequence[Moment], steps: int, *, loop: bool) -> Iterator[Tensor]:
         """Images [1, C, H, W] from moment to moment, `steps` a leg; then the last one, or the leg to the first.
@@ -79,51 +80,29 @@ class Drawer:
         through lengths that training never saw (White 2016, section 2.1). Steps ease in and out.
         """
         ends = [self._latent(moment) for moment in moments]
-        between = torch.lerp if self._styled else slerp
+        between = torch.lerp if self.network.coarse else slerp
         legs = list(zip(ends, ends[1:] + ends[:1], strict=True))
         for (start, start_row), (end, end_row) in legs if loop else legs[:-1]:
             for step in range(steps):
                 share = step / steps
                 share = share * share * (3 - 2 * share)
-                yield self._draw(between(start, end, share), torch.lerp(start_row, end_row, share))
+                yield self.network.picture(between(start, end, share), torch.lerp(start_row, end_row, share))
         if not loop:
-            yield self._draw(*ends[-1])
-
-    @property
-    def _styled(self) -> bool:
-        return isinstance(self.network, stylegan.Generator)
+            yield self.network.picture(*ends[-1])
 
     def _latent(self, moment: Moment) -> tuple[Tensor, Tensor]:
-        """Styles [1, LAYERS, S], or noise [1, Z] where there are none, and the emotion [1, 7]."""
+        """What the network draws from, and the emotion [1, 7]."""
         row = torch.tensor([moment.emotion], device=self.device)
-        noise = self._noise(moment.seed)
-        where = self._where(noise, row, moment.truncation)
+        latent = self._of(moment.seed, row, moment.truncation)
         if moment.coarse_seed is not None:
-            if not self._styled:
+            if not (coarse := self.network.coarse):
                 raise ValueError("This model has no styles: it cannot take the shape of another face.")
-            other = self._where(self._noise(moment.coarse_seed), row, moment.truncation)
-            where = torch.cat([other[:, : stylegan.COARSE], where[:, stylegan.COARSE :]], dim=1)
-        return where, row
+            other = self._of(moment.coarse_seed, row, moment.truncation)
+            latent = torch.cat([other[:, :coarse], latent[:, coarse:]], dim=1)
+        return latent, row
 
-    def _where(self, noise: Tensor, rows: Tensor, truncation: float) -> Tensor:
-        if isinstance(self.network, stylegan.Generator):
-            return self.network.styles(noise, rows, truncation)
-        if isinstance(self.network, dcgan.Bank) and truncation < 1:
-            # its batch norms know one length of noise, and draw the dark of any shorter: outliers are cut instead
-            # (BigGAN's truncation, Brock et al. 2019, section 3.1; they draw such anew, here a seed stays its person)
-            most = 0.6 * truncation / (1 - truncation)
-            return noise.clamp(-most, most)
-        return truncation * noise
-
-    def _noise(self, seed: int) -> Tensor:
-        return draw_noise([seed], self.noise_dim).to(self.device)
-
-    def _draw(self, where: Tensor, row: Tensor) -> Tensor:
-        if isinstance(self.network, stylegan.Generator):
-            image: Tensor = self.network.synthesis(where)
-        else:
-            image = self.network(where, row)
-        return image
+    def _of(self, seed: int, row: Tensor, truncation: float) -> Tensor:
+        return self.network.latent(draw_noise([seed], self.noise_dim).to(self.device), row, truncation)
 
 
 def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:

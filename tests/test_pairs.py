@@ -8,6 +8,7 @@ from torch import nn
 
 from fergan.data import Faces
 from fergan.images import to_model, to_pixels
+from fergan.models.layers import FaceGenerator
 from fergan.moments import Drawer
 from train.pairs import Changed, Drawn, Pairs, lit_alike
 from train.processes import Share
@@ -15,7 +16,7 @@ from train.processes import Share
 CPU = torch.device("cpu")
 
 
-class Painter(nn.Module):
+class Painter(FaceGenerator):
     """Two points of a colour: how much is the noise's first number, which hue is the emotion's label.
 
     A turn of the hue changes neither mean nor contrast.

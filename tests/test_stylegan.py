@@ -32,7 +32,7 @@ def test_scaled_maps_equal_scaled_weights(up):
 
 def test_styles_are_one_for_all_layers_and_draw_the_face(generator):
     noise, emotion = torch.randn(2, 16), torch.eye(7)[:2]
-    styles = generator.styles(noise, emotion)
+    styles = generator.latent(noise, emotion)
     assert styles.shape == (2, LAYERS, 16)
     assert torch.equal(styles[:, 0], styles[:, -1])
     assert torch.equal(generator.synthesis(styles), generator(noise, emotion))
@@ -40,10 +40,10 @@ def test_styles_are_one_for_all_layers_and_draw_the_face(generator):
 
 def test_truncation_ends_at_the_face_that_is_typical_of_the_emotion(generator):
     noise, happy = torch.randn(2, 16), torch.eye(7)[[3, 3]]
-    none, half, full = (generator.styles(noise, happy, part)[:, 0] for part in (0.0, 0.5, 1.0))
+    none, half, full = (generator.latent(noise, happy, part)[:, 0] for part in (0.0, 0.5, 1.0))
     assert torch.allclose(none[0], none[1])
     assert torch.allclose(half, (none + full) / 2, atol=1e-6)
-    sad = generator.styles(noise, torch.eye(7)[[4, 4]], 0.0)[:, 0]
+    sad = generator.latent(noise, torch.eye(7)[[4, 4]], 0.0)[:, 0]
     assert not torch.allclose(none, sad, atol=1e-3)
 
 
@@ -53,7 +53,7 @@ def test_the_length_of_the_noise_says_nothing(generator):
 
 
 def test_mixed_styles_draw_a_third_face(generator):
-    one, other = generator.styles(torch.randn(2, 16), torch.eye(7)[[3, 3]])
+    one, other = generator.latent(torch.randn(2, 16), torch.eye(7)[[3, 3]])
     mixed = torch.cat([one[:COARSE], other[COARSE:]])
     a, b, both = generator.synthesis(torch.stack([one, other, mixed]))
     assert not torch.allclose(both, a, atol=1e-4)

@@ -19,6 +19,7 @@ from fergan.emotions import EMOTIONS, index, one_hot
 from fergan.images import sheet, to_array, to_model, to_pixels
 from fergan.models import draw_noise, preset
 from fergan.models.classifier import Teacher
+from fergan.models.layers import FaceGenerator
 from fergan.moments import Drawer
 from train import run
 from train.helpers import helper
@@ -101,6 +102,10 @@ def examples(config: TrainConfig, faces: data.Faces, truncation: float) -> tuple
         return test.images[:SHOWN], one_hot(test.labels[:SHOWN])
     described, network = checkpoint.load(Path(config.examples))
     own = described.build_config()
+    if not isinstance(network, FaceGenerator):
+        raise ValueError(
+            f"{config.examples} holds {described.model} {described.preset}, which draws no faces."
+        )
     if (own.image_size, own.channels) != (config.size, config.channels):
         raise ValueError(
             f"{config.examples} draws {own.channels} x {own.image_size}, faces here are"
@@ -143,6 +148,7 @@ def pair_source(
         changer = helper(config.pairs, "translator", network, game.device, "paired=0")
         return Changed(training, changer.to(memory_format=torch.channels_last), game.device, game.dtype)  # type: ignore[call-overload]
     drawer = helper(config.pairs, "generator", network, game.device, "paired=0")
+    assert isinstance(drawer, FaceGenerator)
     return Drawn(Drawer(drawer, described.build_config().noise_dim, game.device), truncation)
 
 

@@ -7,7 +7,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
-from fergan.models.layers import Trunk, Upsampler, Verdict, base_size, embedding, keras_init, same_pad
+from fergan.models.layers import (
+    FaceGenerator,
+    Trunk,
+    Upsampler,
+    Verdict,
+    base_size,
+    embedding,
+    keras_init,
+    same_pad,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +37,7 @@ class Config:
         base_size(self.image_size, self.patch)
 
 
-class Generator(nn.Module):
+class Generator(FaceGenerator):
     """noise [B, Z], emotion [B, 7] rows summing to 1 -> images [B, C, H, W] in [-1, 1]."""
 
     def __init__(self, config: Config) -> None:
@@ -83,7 +92,7 @@ def _batch_norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=1e-3, momentum=0.01)  # Keras' defaults; its momentum is 1 - ours
 
 
-class PublishedGenerator(nn.Module):
+class PublishedGenerator(FaceGenerator):
     """noise [B, Z], emotion [B, 7] -> images [B, C, H, W] in [-1, 1]; the label is one channel of 385."""
 
     def __init__(self, config: PublishedConfig) -> None:

@@ -8,7 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
-from fergan.models.layers import Trunk, Upsampler, Verdict, base_size, embedding, keras_init, same_pad
+from fergan.models.layers import (
+    FaceGenerator,
+    Trunk,
+    Upsampler,
+    Verdict,
+    base_size,
+    embedding,
+    keras_init,
+    same_pad,
+)
 
 
 @dataclass(frozen=True)
@@ -29,7 +38,7 @@ class Config:
         base_size(self.image_size, self.patch)
 
 
-class Generator(nn.Module):
+class Generator(FaceGenerator):
     """noise [B, Z], emotion [B, 7] rows summing to 1 -> images [B, C, H, W] in [-1, 1]."""
 
     def __init__(self, config: Config) -> None:
@@ -82,7 +91,7 @@ class PublishedConfig:
             raise ValueError(f"image_size must be a multiple of 4, got {self.image_size}.")
 
 
-class PublishedGenerator(nn.Module):
+class PublishedGenerator(FaceGenerator):
     """noise [B, Z], emotion [B, 7] -> images [B, C, H, W] in [-1, 1]; no normalisation at all."""
 
     def __init__(self, config: PublishedConfig) -> None:

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
-from fergan.models.layers import Verdict, he_init, keras_init, minibatch_deviation, same_pad
+from fergan.models.layers import FaceGenerator, Verdict, he_init, keras_init, minibatch_deviation, same_pad
 
 LEVELS = 3  # doublings, from image_size / 8
 ALL = "all"
@@ -92,8 +92,18 @@ class Bank(nn.Module):
         return rows / total
 
 
-class _GeneratorBank(Bank):
+class _GeneratorBank(Bank, FaceGenerator):
     """noise [B, Z], emotion [B, 7] rows summing to 1 -> images [B, C, H, W] in [-1, 1]."""
+
+    def latent(self, noise: Tensor, emotion: Tensor, truncation: float = 1.0) -> Tensor:
+        """Outliers are cut (BigGAN's truncation, Brock et al. 2019, section 3.1; drawn anew there, here a seed stays its person).
+
+        Batch norms know one length of noise, and draw the dark of any shorter.
+        """
+        if truncation == 1:
+            return noise
+        most = 0.6 * truncation / (1 - truncation)
+        return noise.clamp(-most, most)
 
     def forward(self, noise: Tensor, emotion: Tensor) -> Tensor:
         """Each network draws for the rows that ask for it."""

@@ -22,6 +22,30 @@ class Verdict(NamedTuple):
     """[B, 7] logits of the emotion, of the networks that classify."""
 
 
+class FaceGenerator(nn.Module):
+    """A generator of faces: noise [B, Z], emotion [B, 7] rows summing to 1 -> images [B, C, H, W] in [-1, 1].
+
+    On the way a face is a latent: here the noise itself, of which only the direction is a person. Those whose latents are
+    styles say so, and give their own.
+    """
+
+    coarse = 0
+    """How many of a latent's first rows hold pose and shape, which another face may lend; 0: there are no styles."""
+
+    def latent(self, noise: Tensor, emotion: Tensor, truncation: float = 1.0) -> Tensor:
+        """What a face is drawn from, more typical the smaller the truncation in [0, 1]."""
+        return truncation * noise
+
+    def picture(self, latent: Tensor, emotion: Tensor) -> Tensor:
+        """Latents with the emotions that they were made for -> images."""
+        images: Tensor = self(latent, emotion)
+        return images
+
+    def freeze(self) -> "FaceGenerator":
+        """For a network that only draws, where it stays: faces are the same to the bit, and may come sooner."""
+        return self
+
+
 def base_size(image_size: int, patch: int) -> int:
     """The side of the smallest feature map: `image_size / (patch * 2**BASE_LEVELS)`.
 

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
-from fergan.models.layers import ProjectionDiscriminator, base_size, he_init, widths
+from fergan.models.layers import FaceGenerator, ProjectionDiscriminator, base_size, he_init, widths
 
 LAYERS = 8
 """Layers that take a style: one at the base, two for each doubling, the output."""
@@ -206,8 +206,10 @@ class Synthesis(nn.Module):
         return torch.tanh((fine + grey).float())
 
 
-class Generator(nn.Module):
+class Generator(FaceGenerator):
     """noise [B, Z], emotion [B, 7] rows summing to 1 -> images [B, C, H, W] in [-1, 1]."""
+
+    coarse = COARSE
 
     def __init__(self, config: Config) -> None:
         super().__init__()
@@ -216,16 +218,16 @@ class Generator(nn.Module):
 
     def forward(self, noise: Tensor, emotion: Tensor) -> Tensor:
         """One style for all layers."""
-        return self.synthesis(self.styles(noise, emotion))
+        return self.synthesis(self.latent(noise, emotion))
 
     def freeze(self) -> "Generator":
-        """For a network that only draws, where it stays: faces are the same to the bit, and come sooner."""
+        """Each layer keeps what its weights alone decide."""
         for layer in self.modules():
             if isinstance(layer, StyledConv):
                 layer.freeze()
         return self
 
-    def styles(self, noise: Tensor, emotion: Tensor, truncation: float = 1.0) -> Tensor:
+    def latent(self, noise: Tensor, emotion: Tensor, truncation: float = 1.0) -> Tensor:
         """The style of every layer, [B, LAYERS, S]; layers of two faces may be mixed.
 
         With a truncation below 1 it moves towards the typical style of the emotion itself, so that the face
@@ -236,6 +238,11 @@ class Generator(nn.Module):
             typical = self.mapping.typical(emotion)
             style = typical + truncation * (style - typical)
         return style[:, None].expand(-1, LAYERS, -1)
+
+    def picture(self, latent: Tensor, emotion: Tensor) -> Tensor:
+        """Styles hold the emotion already."""
+        images: Tensor = self.synthesis(latent)
+        return images
 
 
 class Discriminator(ProjectionDiscriminator):
