@@ -23,6 +23,15 @@ def cut_off(page):
     )
 
 
+def ask_a_camera_that_is_not_allowed(page):
+    """Clicks for a camera that the person, or the browser, then refuses."""
+    page.evaluate(
+        """() => { navigator.mediaDevices.getUserMedia =
+            async () => { throw new DOMException('', 'NotAllowedError'); }; }"""
+    )
+    page.get_by_role("button", name="Use camera").click()
+
+
 @pytest.fixture(scope="session")
 def address(engine):
     """Where the page over two tiny models is served."""

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fergan.emotions import EMOTIONS
 from fergan.ui import recognise
-from tests.browser.conftest import cut_off
+from tests.browser.conftest import ask_a_camera_that_is_not_allowed, cut_off
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -236,12 +236,7 @@ def test_the_camera_goes_off_with_the_tab(opened):
 
 
 def test_a_camera_that_is_not_allowed_gets_a_sentence(opened):
-    page = opened()
-    page.evaluate(
-        """() => { navigator.mediaDevices.getUserMedia =
-            async () => { throw new DOMException('', 'NotAllowedError'); }; }"""
-    )
-    page.get_by_role("button", name="Use camera").click()
+    ask_a_camera_that_is_not_allowed(page := opened())
     expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed.")
 
 

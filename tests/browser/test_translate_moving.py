@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.browser.conftest import ask_a_camera_that_is_not_allowed
 from tests.browser.test_translate import CHANGED, address, done, opened, said, shown, state  # noqa: F401 - fixtures
 from tests.test_recognise import people  # noqa: F401 - fixture
 from tests.test_translate import translating, translating_weights  # noqa: F401 - fixtures
@@ -107,10 +108,5 @@ def test_after_the_camera_the_photo_is_back(done):
 
 
 def test_a_camera_that_is_not_allowed_gets_a_sentence(opened):
-    page = opened()
-    page.evaluate(
-        """() => { navigator.mediaDevices.getUserMedia =
-            async () => { throw new DOMException('', 'NotAllowedError'); }; }"""
-    )
-    page.get_by_role("button", name="Use camera").click()
+    ask_a_camera_that_is_not_allowed(page := opened())
     expect(page.get_by_role("alert")).to_contain_text("The camera was not allowed.")
