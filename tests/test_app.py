@@ -5,29 +5,22 @@ import dataclasses
 import io
 import json
 import re
-import socket
-import subprocess
-import sys
 import urllib.request
 import zipfile
 from pathlib import Path
-from types import SimpleNamespace
 
-import gradio as gr
 import numpy as np
 import pytest
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
-from starlette.testclient import TestClient
 
 import app
-from fergan import checkpoint, hub, provenance
+from fergan import checkpoint, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
 from fergan.ui import TABS, models, theme
 from fergan.ui.sheet import MOST, Sheet
-from tests import factory, fake_hub
 from tests.asking import asking
 
 ROOT = Path(app.__file__).parent
@@ -292,155 +285,9 @@ def test_measures_are_told_with_their_meaning(weights, tmp_path):
 # --- models of the Hub ---
 
 
-@pytest.fixture
-def shared(weights, monkeypatch, tmp_path):
-    """A Hub in memory that holds two of the models."""
-    with fake_hub.serving(monkeypatch, tmp_path) as server:
-        hub.push(weights / "acgan", "tester/faces")
-        hub.push(weights / "cgan", "tester/others", tag="v1")
-        yield server
-
-
-def test_models_of_the_hub_stand_next_to_the_bundled_ones(weights, shared):
-    engine = Engine([weights, "tester/faces", "tester/others@v1"], device="cpu")
-    assert engine.generators == ["acgan", "cgan", "tester/faces", "tester/others@v1"]
-    rows, seeds = np.eye(7)[[3, 4]], [5, 6]
-    for name, bundled in (("tester/faces", "acgan"), ("tester/others@v1", "cgan")):
-        assert np.array_equal(engine.generate(name, rows, seeds), engine.generate(bundled, rows, seeds))
-    page = app.build_app(engine)
-    tabs = {found["props"].get("elem_id"): found for found in page.config["components"]}
-    for tab in ("generate-tab", "mix-tab"):
-        told = {model["name"]: model["title"] for model in tabs[tab]["props"]["props"]["facts"]["models"]}
-        assert told["tester/others@v1"] == "tester/others@v1"
-    cards = {card["name"]: card for card in tabs["models-tab"]["props"]["props"]["facts"]["cards"]}
-    assert cards["tester/faces"]["title"] == "tester/faces"
-
-    with TestClient(gr.routes.App.create_app(page)) as http:
-        asked = {**ASKED, "model": "tester/others@v1"}
-        face = asking(page, http, "generate-tab")("save", {**asked, "kind": "face", "face": 6})
-        assert face["name"] == "happy_tester-others-v1_seed000006.png"  # a slash would be a folder
-        assert asking(page, http, "generate-tab")("restore", face["content"])["model"] == "tester/others@v1"
-        assert len(asking(page, http, "generate-tab")("save", {**asked, "kind": "zip"})["content"]) > 100
-        moment = {"emotion": {"happy": 1}, "seed": 6, "truncation": 1.0, "coarse_seed": None}
-        mixed = asking(page, http, "mix-tab")(
-            "save", {"model": "tester/faces", "moment": moment, "kind": "face"}
-        )
-        assert mixed["name"] == "happy_tester-faces_seed000006.png"
-        assert len(asking(page, http, "models-tab")("draw", {**asked, "count": 2})["faces"]) == 2
-
-
-@pytest.mark.parametrize(
-    ("models", "sentence"),
-    [
-        (["tester/faces", "tester/faces"], "Two models are named tester/faces: "),
-        (["tester/faces", "tester/none"], "The Hub has no model tester/none, or HF_TOKEN may not see it."),
-        (
-            ["tester/faces", "tester/bert"],
-            "tester/bert: format None came, 1 was due. It is no model that fergan",
-        ),
-        (["tester/faces@v9"], "tester/faces has no revision 'v9'."),
-    ],
-)
-def test_what_the_hub_cannot_give_gets_a_sentence_and_2(shared, capsys, models, sentence):
-    shared.repos["model", "tester/bert"] = fake_hub.Repo(private=False)
-    shared.repos["model", "tester/bert"].commit({"config.json": b"{}", "model.safetensors": b"x"})
-    assert app.main(["--models", *models]) == 2
-    last = capsys.readouterr().err.splitlines()[-1]  # after the bars of what was fetched
-    assert last.startswith(f"app.py: {sentence}")
-
-
-# --- the command ---
-
-
-def test_help_names_every_flag_and_variable():
-    found = _run("--help")
-    assert found.returncode == 0
-    for flag in ("--host", "--port", "--models", "--real-faces", "--discriminators"):
-        assert flag in found.stdout
-        assert "FERGAN_" + flag[2:].replace("-", "_").upper() in found.stdout
-    assert "--queue" in found.stdout
-
-
-def test_variables_stand_behind_the_flags(monkeypatch):
-    monkeypatch.setenv("FERGAN_HOST", "0.0.0.0")
-    monkeypatch.setenv("FERGAN_PORT", "7999")
-    monkeypatch.setenv("FERGAN_MODELS", "weights owner/name@v1")
-    found = app.parse([])
-    assert (found.host, found.port, found.models) == ("0.0.0.0", 7999, ["weights", "owner/name@v1"])
-    found = app.parse(["--host", "::1", "--port", "1", "--models", "here"])
-    assert (found.host, found.port, found.models) == ("::1", 1, ["here"])
-
-
-@pytest.mark.parametrize(
-    "arguments", [["--port", "0"], ["--port", "70000"], ["--port", "x"], ["--queue", "0"]]
-)
-def test_flags_out_of_range_are_refused(arguments, capsys):
-    with pytest.raises(SystemExit) as refusal:
-        app.parse(arguments)
-    assert refusal.value.code == 2
-    assert arguments[1] in capsys.readouterr().err
-
-
-def test_what_cannot_be_served_gets_a_sentence_and_2(weights, tmp_path, capsys):
-    (tmp_path / "torn").mkdir()
-    (tmp_path / "torn" / "config.json").write_text((weights / "acgan" / "config.json").read_text())
-    (tmp_path / "torn" / "model.safetensors").write_bytes(b"no")
-    (tmp_path / "half").mkdir()
-    (tmp_path / "half" / "config.json").write_text((weights / "acgan" / "config.json").read_text())
-    for source, sentence in (
-        ("torn", "do not belong together"),
-        ("half", "holds no model.safetensors"),
-        ("none", "neither"),
-    ):
-        assert app.main(["--models", str(tmp_path / source)]) == 2
-        printed = capsys.readouterr().err
-        assert printed.startswith("app.py: ")
-        assert sentence in printed
-        assert printed.count("\n") == 1
-
-
-def test_a_taken_port_gets_a_sentence_and_2(weights, capsys):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        assert app.main(["--models", str(weights), "--port", str(port)]) == 2
-    assert (
-        capsys.readouterr().err
-        == f"app.py: The port {port} of 127.0.0.1 is taken; choose another with --port.\n"
-    )
-
-
-def test_a_host_of_elsewhere_gets_a_sentence(capsys):
-    assert app.main(["--host", "203.0.113.7", "--port", "7999"]) == 2
-    assert "cannot be served at 203.0.113.7" in capsys.readouterr().err
-
-
-def test_the_command_refuses_in_one_line():
-    found = _run("--models", "/nowhere/at/all")
-    assert found.returncode == 2
-    assert found.stdout == ""
-    assert (
-        found.stderr == "app.py: /nowhere/at/all is neither a checkpoint folder nor a Hub id (owner/name).\n"
-    )
-
-
-def test_zero_gpu_is_satisfied_and_left_alone(monkeypatch):
-    marked = []
-    monkeypatch.setitem(sys.modules, "spaces", SimpleNamespace(GPU=marked.append))
-    assert app.device() is None
-    assert marked == []
-    monkeypatch.setenv("SPACES_ZERO_GPU", "1")
-    assert app.device() == "cpu"
-    assert len(marked) == 1
-
-
 def test_analytics_are_off(page):
     assert page.analytics_enabled is False
     assert theme.launch_options()["run_history"] is False
-
-
-def _run(*arguments):
-    command = [sys.executable, "app.py", *arguments]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def _colour(block, name):
@@ -457,17 +304,3 @@ def _contrast(one, other):
 
     darker, lighter = sorted((luminance(one), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
-
-
-@pytest.mark.parametrize(("asked", "threads"), [(None, 1), ("2", 2)])
-def test_one_thread_draws_a_face_unless_the_environment_says_more(asked, threads):
-    environment = {name: value for name, value in factory.environment().items() if name != "OMP_NUM_THREADS"}
-    environment |= {"OMP_NUM_THREADS": asked} if asked else {}
-    said = subprocess.run(
-        [sys.executable, "-c", "import app, torch; print(torch.get_num_threads())"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert int(said.stdout) == threads
