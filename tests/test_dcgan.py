@@ -48,6 +48,19 @@ def test_an_emotion_without_a_network_is_refused():
         Config(emotions="happy,joy")
 
 
+def test_a_network_of_all_draws_whatever_is_asked():
+    one = Generator(Config(width=4, noise_dim=8, emotions="all")).eval()
+    noise, blend = torch.randn(2, 8), EYE[[3, 4]] * 0.5 + 1 / 14
+    with torch.no_grad():
+        drawn = one.networks["all"](noise)
+        assert torch.equal(one(noise, EYE[[3, 4]]), drawn)
+        assert torch.equal(one(noise, blend), drawn)
+    judge = Discriminator(Config(discriminator_width=4, emotions="all"))
+    assert torch.equal(judge(drawn, EYE[[3, 4]]).realness, judge(drawn, EYE[[0, 6]]).realness)
+    with pytest.raises(ValueError, match="emotions must be names"):
+        Config(emotions="all,happy")
+
+
 @pytest.mark.parametrize("transposed", [True, False])
 @pytest.mark.parametrize(("norm", "dropout"), [(False, 0.0), (True, 0.0), (True, 0.25)])
 def test_the_six_variants(transposed, norm, dropout):
