@@ -96,7 +96,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         frozen_statistics=True,
     ),
     ("dcgan", "fixed"): Recipe(
-        images=100_000,
+        images=150_000,
         together=400_000,
         conditions="onehot",  # a vote for another has no network
     ),
