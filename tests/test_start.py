@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -90,12 +91,21 @@ def test_its_pictures_and_curves_go_on_too(faces, shipped, tmp_path):
         ({"start": "/nowhere"}, "/nowhere holds no config.json"),
         ({"resume": True}, "give one of them"),
         ({"alone": -1}, "--alone must be 0 or more, got -1"),
+        ({"model": "dcgan"}, "name a dcgan's by --emotion"),
     ],
 )
 def test_what_does_not_fit_is_refused(faces, shipped, tmp_path, flags, words):
     with pytest.raises((ValueError, FileNotFoundError), match=words):
         train(faces, tmp_path / "new", **{"start": str(shipped), **flags})
     assert not (tmp_path / "new" / "log.jsonl").exists()
+
+
+def test_only_the_main_process_writes(faces, shipped, tmp_path):
+    config = gan.TrainConfig(data=str(faces), out=str(tmp_path / "run"), model="acgan", set=SMALL, cpu=True)
+    made, _, own = gan.prepare(config, Accelerator(cpu=True))
+    other = SimpleNamespace(is_main_process=False, wait_for_everyone=lambda: None)
+    assert start.start(shipped, own, made, tmp_path / "run", other)["seen"] == 32
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_is_not_started_over(faces, shipped, tmp_path):

@@ -58,6 +58,10 @@ class TrainConfig(StartFlags):
             raise ValueError(f"--emotion is for dcgan, a network for each; {self.model} knows all seven.")
         if self.emotion and self.emotion != ALL:
             index(self.emotion)
+        if self.start and self.model == "dcgan" and not self.emotion:
+            raise ValueError(
+                "--start takes one network: name a dcgan's by --emotion, or train the bank anew."
+            )
         if self.push_to and self.model == "dcgan" and not self.emotion:
             raise ValueError(
                 "--push-to takes one network: push a dcgan's bank, once joined, with train.push."
@@ -300,7 +304,7 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
     if config.resume:
         last = resume(config.folder / run.STATE, own, game, batches)
     elif config.start:
-        last = start(Path(config.start), own, game, config.folder)
+        last = start(Path(config.start), own, game, config.folder, accelerator)
     session = Session(
         dataclasses.replace(config, images=config.images or recipe.images),
         own,

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from accelerate import Accelerator
 from PIL import Image
 
 from fergan import checkpoint
@@ -42,8 +43,12 @@ class StartFlags(SharingFlags):
             raise ValueError("--start begins a run and --resume goes on with one: give one of them.")
 
 
-def start(folder: Path, own: dict[str, Any], game: Players, run: Path) -> dict[str, Any]:
+def start(
+    folder: Path, own: dict[str, Any], game: Players, run: Path, accelerator: Accelerator
+) -> dict[str, Any]:
     """Puts a checkpoint's network into the game, its pictures and curves into the new run; returns the run's facts.
+
+    Only the main process writes.
 
     Raises:
         FileNotFoundError: no checkpoint there.
@@ -68,7 +73,9 @@ def start(folder: Path, own: dict[str, Any], game: Players, run: Path) -> dict[s
     facts["changes"] = [*facts["changes"], {"images_seen": facts["seen"], "discriminator": NEW}]
     for part in (game.generator, game.average):
         part.load_state_dict(network.state_dict())
-    unroll(folder, described, run)
+    accelerator.wait_for_everyone()  # until all have seen that there is no run yet
+    if accelerator.is_main_process:
+        unroll(folder, described, run)
     return facts
 
 
