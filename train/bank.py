@@ -61,19 +61,18 @@ def join(runs: Sequence[Path], folder: Path, base: Path | None = None) -> Checkp
         if (told.model, told.preset, own) != (first.model, first.preset, config):
             raise ValueError(f"{place} is of another network than {runs[0]}; train them alike.")
         weights |= network.state_dict()
-    before, shared = (checkpoint.describe(last(base)), len(runs) - 1) if base else (Checkpoint("", "", {}), 0)
+    nothing = dataclasses.replace(first, step=0, images_seen=0, training={"minutes": 0.0})
+    before, again = checkpoint.describe(last(base)) if base else nothing, len(runs) - 1
     collapsed = [told.training.get("collapsed_at") for told, _ in found]
     joined = dataclasses.replace(
         first,
         config=config,
-        step=sum(told.step for told, _ in found) - shared * before.step,
-        images_seen=sum(told.images_seen for told, _ in found) - shared * before.images_seen,
+        step=sum(told.step for told, _ in found) - again * before.step,
+        images_seen=sum(told.images_seen for told, _ in found) - again * before.images_seen,
         training={
             **first.training,
             "minutes": round(
-                sum(told.training["minutes"] for told, _ in found)
-                - shared * before.training.get("minutes", 0.0),
-                1,
+                sum(told.training["minutes"] for told, _ in found) - again * before.training["minutes"], 1
             ),
             "images_together": before.images_seen,
             "images_each": [told.images_seen - before.images_seen for told, _ in found],

@@ -64,9 +64,7 @@ def _check(image_size: int, emotions: str) -> None:
     if image_size % 2**LEVELS or image_size < 16:
         raise ValueError(f"image_size must be a multiple of 8 from 16 on, got {image_size}.")
     names = emotions.split(",")
-    if emotions == ALL:
-        return
-    if not set(names) <= set(EMOTIONS) or len(set(names)) < len(names):
+    if emotions != ALL and (not set(names) <= set(EMOTIONS) or len(set(names)) < len(names)):
         raise ValueError(f"emotions must be names of {', '.join(EMOTIONS)}, each once; got {emotions!r}.")
 
 

@@ -1,4 +1,4 @@
-"""Blocks that two or more models share, and what every discriminator answers."""
+"""Blocks that two or more models share, what every generator of faces is asked, what every discriminator answers."""
 
 import math
 from typing import NamedTuple
