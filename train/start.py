@@ -4,6 +4,7 @@ A checkpoint holds the generator's average alone. So the generator begins as its
 moments begin anew, and the discriminator may learn alone until it has something to say.
 """
 
+import dataclasses
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,7 +53,7 @@ def start(
 
     Raises:
         FileNotFoundError: no checkpoint there.
-        ValueError: one of another model, config or data, or a run that has begun already.
+        ValueError: one of another model, shape or data, or a run that has begun already.
     """
     if (run / "log.jsonl").exists():
         raise ValueError(f"{run} holds a run: go on with it by --resume, or name another folder with --out.")
@@ -60,7 +61,7 @@ def start(
     facts = {
         "model": described.model,
         "preset": described.preset,
-        "config": described.config,
+        "config": own["config"],  # what fits the generator's weights may differ: its opponent is new
         "data": described.data,
         "recipe": {name: described.training.get(name) for name in own["recipe"]},
         "changes": described.training.get("changes", []),
@@ -70,9 +71,17 @@ def start(
         "collapsed_at": described.training.get("collapsed_at"),
     }
     facts = recipe_changes(folder, facts, own)
-    facts["changes"] = [*facts["changes"], {"images_seen": facts["seen"], "discriminator": NEW}]
-    for part in (game.generator, game.average):
-        part.load_state_dict(network.state_dict())
+    before = dataclasses.asdict(described.build_config())
+    changed = {name: [before.get(name), now] for name, now in own["config"].items() if before.get(name) != now}
+    begun = {"images_seen": facts["seen"], "discriminator": NEW, **changed}
+    facts["changes"] = [*facts["changes"], begun]
+    try:
+        for part in (game.generator, game.average):
+            part.load_state_dict(network.state_dict())
+    except RuntimeError as error:
+        raise ValueError(
+            f"{folder} is of a generator of another shape: {described.config}; this one has {own['config']}."
+        ) from error
     accelerator.wait_for_everyone()  # until all have seen that there is no run yet
     if accelerator.is_main_process:
         unroll(folder, described, run)

@@ -32,10 +32,14 @@ class Config:
     flow: bool = True
     """Whether the picture is bent before it is covered; without, all comes from mask and content."""
     reach: float = 0.15
-    """The longest way that a point moves, as a share of the side."""
+    """The longest way that a point moves in one pass, as a share of the side."""
+    passes: int = 1
+    """How often the face goes through: each pass sees what the last one left, and mends it."""
 
     def __post_init__(self) -> None:
         base_size(self.image_size, self.patch)
+        if self.passes < 1:
+            raise ValueError(f"passes must be 1 or more, got {self.passes}.")
         if self.patch != 2:
             raise ValueError(f"patch must be 2, got {self.patch}.")
 
@@ -53,6 +57,13 @@ class Change(NamedTuple):
     def apply(self, images: Tensor) -> Tensor:
         """(1 - mask) * bent images + mask * content, [B, C, H, W]."""
         return torch.lerp(warp(images, self.flow), self.content, self.mask)
+
+    def then(self, after: "Change") -> "Change":
+        """Both as one: `after` is done to what this one leaves. Up to the warp's interpolation."""
+        covered = after.mask * after.content + (1 - after.mask) * warp(self.mask * self.content, after.flow)
+        mask = 1 - (1 - after.mask) * (1 - warp(self.mask, after.flow))
+        content = (covered / mask.clamp(min=1e-6)).clamp(-1, 1)  # where nothing is covered it does not matter
+        return Change(after.flow + warp(self.flow, after.flow), mask, content)
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
@@ -97,7 +108,7 @@ class Generator(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
         width, patch = config.width, config.patch
-        self.patch, self.reach, self.bends = patch, config.reach, config.flow
+        self.patch, self.reach, self.bends, self.passes = patch, config.reach, config.flow, config.passes
         self.from_patches = nn.Conv2d(config.channels * patch**2, width, 3, padding=1)
         self.down = nn.Conv2d(width, 2 * width, 3, stride=2, padding=1)
         self.embed = nn.Linear(len(EMOTIONS), config.style_dim, bias=False)
@@ -116,14 +127,22 @@ class Generator(nn.Module):
         return self.to_flow, self.to_mask, self.to_content
 
     def change(self, images: Tensor, source: Tensor, target: Tensor, intensity: Tensor) -> Change:
-        """What would be done. It fades to nothing with intensity * (target - source), which is all that it is told.
+        """What would be done, by all passes together.
 
-        Half of the sum of its sizes, at most 1, is the share of another expression that is asked for: flow
-        and mask are multiplied by it.
+        It fades to nothing with intensity * (target - source), which is all that each pass is told. Half of the
+        sum of its sizes, at most 1, is the share of another expression that is asked for: flow and mask are
+        multiplied by it.
         """
         delta = intensity[:, None] * (target - source)
         share = (delta.abs().sum(1) / 2).clamp(max=1)[:, None, None, None]
         style = self.embed(delta)
+        change = self._pass(images, style, share)
+        for _ in range(self.passes - 1):
+            change = change.then(self._pass(change.apply(images), style, share))
+        return change
+
+    def _pass(self, images: Tensor, style: Tensor, share: Tensor) -> Change:
+        """One pass over images [B, C, H, W], style [B, S], share [B, 1, 1, 1]."""
         large = F.leaky_relu(self.from_patches(F.pixel_unshuffle(images, self.patch)), 0.2)
         x = self.down(large)
         for block in self.blocks:
