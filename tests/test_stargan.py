@@ -143,6 +143,45 @@ def test_a_change_is_resolution_free():
     assert float((smaller(big) - small).abs()[:, :, :-6, :-6].max()) < 5e-3
 
 
+def smooth(*shape):
+    """Random, without sharp edges: a warp of a warp then hardly differs from one warp."""
+    return torch.nn.functional.interpolate(torch.rand(*shape, 4, 4) * 2 - 1, size=48, mode="bicubic").clamp(
+        -1, 1
+    )
+
+
+def test_two_changes_are_one():
+    torch.manual_seed(0)
+    images = smooth(3, 1)
+    one, two = (Change(0.03 * smooth(3, 2), smooth(3, 1).abs(), smooth(3, 1)) for _ in range(2))
+    together, in_turn = one.then(two).apply(images), two.apply(one.apply(images))
+    assert float((together - in_turn).abs().max()) < 0.02
+    assert float((two.apply(images) - in_turn).abs().mean()) > 0.05  # both matter
+    assert float((one.apply(images) - in_turn).abs().mean()) > 0.05
+    nothing = Change(torch.zeros(3, 2, 48, 48), torch.zeros(3, 1, 48, 48), smooth(3, 1))
+    for same in (nothing.then(one), one.then(nothing)):
+        assert torch.allclose(same.apply(images), one.apply(images), atol=1e-4)
+
+
+def test_a_second_pass_sees_what_the_first_left():
+    torch.manual_seed(0)
+    once = shaken(Generator(tiny("stargan", "fixed"))).eval()
+    twice = Generator(tiny("stargan", "fixed", passes=2)).eval()
+    twice.load_state_dict(once.state_dict())  # a pass has no weights of its own
+    images, source, target, whole = smooth(2, 1), EYE[[6, 6]], EYE[[3, 4]], torch.ones(2)
+    with torch.no_grad():
+        in_turn = once(once(images, source, target, whole), source, target, whole)
+        together = twice(images, source, target, whole)
+        assert float((together - in_turn).abs().mean()) < 0.02
+        assert float((once(images, source, target, whole) - in_turn).abs().mean()) > 0.05
+        assert torch.equal(twice(images, source, target, 0 * whole), images)
+
+
+def test_no_pass_is_refused():
+    with pytest.raises(ValueError, match="passes must be 1 or more, got 0"):
+        Config(passes=0)
+
+
 def test_the_published_network_is_the_papers():
     networks = preset("stargan", "published")
     generator = networks.network(networks.config())

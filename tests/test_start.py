@@ -67,6 +67,15 @@ def test_the_new_discriminator_learns_alone_first(faces, shipped, tmp_path):
     assert not same(two, three, "generator") and not same(two, three, "average")
 
 
+def test_its_opponent_may_be_wider(faces, shipped, tmp_path):
+    wider = SMALL.replace("discriminator_width=8", "discriminator_width=16")
+    train(faces, tmp_path, start=str(shipped), images=48, alone=8, set=wider)
+    described = checkpoint.describe(tmp_path / "checkpoints" / "0000000048")
+    assert described.config["discriminator_width"] == 16
+    begun = {"images_seen": 32, "discriminator": "new", "discriminator_width": [8, 16]}
+    assert described.training["changes"] == [begun]
+
+
 def test_its_pictures_and_curves_go_on_too(faces, shipped, tmp_path):
     train(faces, tmp_path, start=str(shipped), images=48, alone=0)
     old = json.loads((shipped / "history.json").read_text())
@@ -86,7 +95,7 @@ def test_its_pictures_and_curves_go_on_too(faces, shipped, tmp_path):
 @pytest.mark.parametrize(
     ("flags", "words"),
     [
-        ({"set": SMALL.replace("noise_dim=8", "noise_dim=16")}, "with config"),
+        ({"set": SMALL.replace("noise_dim=8", "noise_dim=16")}, "of a generator of another shape"),
         ({"model": "cgan"}, "with model acgan; this one has cgan"),
         ({"start": "/nowhere"}, "/nowhere holds no config.json"),
         ({"resume": True}, "give one of them"),

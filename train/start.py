@@ -72,7 +72,9 @@ def start(
     }
     facts = recipe_changes(folder, facts, own)
     before = dataclasses.asdict(described.build_config())
-    changed = {name: [before.get(name), now] for name, now in own["config"].items() if before.get(name) != now}
+    changed = {
+        name: [before.get(name), now] for name, now in own["config"].items() if before.get(name) != now
+    }
     begun = {"images_seen": facts["seen"], "discriminator": NEW, **changed}
     facts["changes"] = [*facts["changes"], begun]
     try:
