@@ -2,6 +2,7 @@
 
 import argparse
 import errno
+import gc
 import os
 import socket
 import sys
@@ -137,6 +138,7 @@ def device() -> str | None:
 def main(arguments: list[str] | None = None) -> int:
     """Serves until it is interrupted; 2, and a sentence on stderr, where it cannot start."""
     options = parse(arguments)
+    gc.disable()  # a quarter of a start went into looking for garbage among the libraries
     try:
         check_place(options.host, options.port)
         where = device()
@@ -150,6 +152,9 @@ def main(arguments: list[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(f"app.py: {error}", file=sys.stderr)
         return 2
+    finally:
+        gc.enable()
+    gc.freeze()  # what was loaded stays: no search in the middle of a drag goes through it again
     print(f"fergan is at {address}", flush=True)
     try:
         threading.Event().wait()

@@ -1,5 +1,6 @@
 """The command `python app.py`: its flags, the models that it finds, on the Hub too, and how it refuses."""
 
+import gc
 import socket
 import subprocess
 import sys
@@ -67,6 +68,7 @@ def test_what_cannot_be_served_gets_a_sentence_and_2(weights, tmp_path, capsys):
         ("none", "neither"),
     ):
         assert app.main(["--models", str(tmp_path / source)]) == 2
+        assert gc.isenabled()  # it rests while libraries are loaded, and only then
         printed = capsys.readouterr().err
         assert printed.startswith("app.py: ")
         assert sentence in printed
