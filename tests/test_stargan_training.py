@@ -215,6 +215,23 @@ def test_a_lesson_may_ask_the_guide_how_far(game):
     assert float(made.generator.to_flow.weight.grad.abs().max()) > 1000 * quiet
 
 
+def test_a_guide_is_heard_as_far_as_it_knows_an_emotion(game):
+    """It reads all joy right, a quarter of anger, no fear; nobody shows disgust."""
+    made = game(TranslatorRecipe(lesson_known=0.5))
+    labels = torch.tensor([3] * 4 + [0] * 4 + [2] * 4)
+    read = torch.tensor([3] * 4 + [0, 4, 4, 4] + [5] * 4)
+    made.guide = lambda _: EYE[read]
+    made.hear(data.own_faces(torch.zeros(12, 1, 48, 48, dtype=torch.uint8), labels))
+    assert made.heard.tolist() == [0.5, 1, 0, 1, 1, 1, 1]
+    pair = Pair(
+        *(torch.zeros(2, 1, 48, 48), EYE[[6, 6]], EYE[[2, 2]]),
+        *(torch.ones(2), torch.zeros(2, 1, 48, 48), torch.ones(2)),
+    )
+    made.guide, made.pairs = (lambda images: torch.zeros(len(images), 7)), SimpleNamespace(take=lambda *_: pair)
+    made.recipe = TranslatorRecipe(light=0, alike=0)
+    assert made.lesson_gradients(2)["g_guide"].item() == 0  # asked for fear, it is not heard
+
+
 def test_faces_are_compared_by_a_network_that_has_maps(config, tmp_path):
     found = MODELS["classifier"]["m3"]
     described = Checkpoint("classifier", "m3", dataclasses.asdict(found.config()))

@@ -153,6 +153,9 @@ class TranslatorRecipe:
     """Images at first of pairs alone: the game begins with faces that change, not with a search for how to."""
     lesson_reads: float = 0.5
     """Weight of the guide's reading in the lesson: pairs say how, the guide how far."""
+    lesson_known: float = 0.5
+    """An emotion that the guide reads in a smaller share of its photos counts as much less there: what convinces it of
+    fear, which it hardly knows, is fingers on a chin (RESULTS). 0: all count alike."""
     budget: float = 0.35
     """Share of a face that the mask may cover at no cost."""
     budget_weight: float = 1.0
@@ -198,8 +201,9 @@ class TranslatorRecipe:
             raise ValueError(f"pairs must be 1 or more, or paired 0 for none; got {self.pairs}.")
         if self.lesson and not self.paired:
             raise ValueError("A lesson needs pairs: paired must be above 0, or lesson 0.")
-        if not 0 <= self.partial <= 1:
-            raise ValueError(f"partial must be between 0 and 1, got {self.partial}.")
+        for name in ("partial", "lesson_known"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}.")
 
 
 TRANSLATORS: dict[str, TranslatorRecipe] = {

@@ -194,6 +194,8 @@ def prepare(
             read=game.read,
             seed=config.seed,
         )
+        if recipe.lesson and recipe.lesson_reads:
+            game.hear(faces.split("PublicTest"))
         if game.pairs.short:
             few = ", ".join(f"{way} ({missing} missing)" for way, missing in game.pairs.short.items())
             accelerator.print(f"Too few pairs that the teacher trusts: {few}.")

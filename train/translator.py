@@ -8,7 +8,10 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from fergan import losses
+from fergan.data import Faces
+from fergan.emotions import EMOTIONS
 from fergan.images import to_model
+from fergan.metrics import confusion
 from fergan.models import stargan
 from fergan.models.classifier import Teacher
 from fergan.models.layers import Verdict
@@ -35,6 +38,8 @@ class Translation(Players):
         self.recipe, self.teacher, self.guide, self.embedder = recipe, teacher, guide, embedder
         self.pairs: Pairs | None = None
         """What it is shown, where the recipe has pairs."""
+        self.heard = torch.ones(len(EMOTIONS), device=device)
+        """How much the guide's reading of each emotion counts in the lesson, [7] in [0, 1]; see `hear`."""
 
     def read(self, images: Tensor, labels: Tensor) -> Tensor:
         """What a face shows before it is changed, [B, 7]: the teacher's soft reading, else its label."""
@@ -48,6 +53,18 @@ class Translation(Players):
         blank = torch.empty(0)  # nobody asks for labels where there is a teacher
         parts = tqdm(faces.split(256), desc="reading faces", unit="batch", leave=False)
         return torch.cat([self.read(to_model(part.to(self.device)), blank).cpu() for part in parts])
+
+    def hear(self, faces: Faces) -> None:
+        """Lets the guide count, in the lesson, as far as it knows each emotion of these faces."""
+        if self.guide is None or not self.recipe.lesson_known or not len(faces):
+            return
+        with torch.no_grad(), self.autocast():
+            parts = (to_model(part.to(self.device)) for part in faces.images.split(256))
+            read = torch.cat([self.guide(part).argmax(dim=1).cpu() for part in parts])
+        seen = confusion(read, faces.labels)
+        found = seen.diagonal() / seen.sum(dim=1).clamp(min=1)
+        known = torch.where(seen.sum(dim=1) > 0, found / self.recipe.lesson_known, torch.ones(()))
+        self.heard = known.clamp(max=1).to(self.device)
 
     def relight(self, images: Tensor) -> Tensor:
         """Brightness and contrast, each face its own: photos are not lit as FER2013 is. Channels are lit alike."""
@@ -206,7 +223,7 @@ class Translation(Players):
             if recipe.lesson_reads:
                 assert self.guide is not None  # see train.stargan.prepare
                 asked = torch.lerp(pair.source, pair.target, pair.intensity[:, None])
-                parts["g_guide"] = losses.soft_cross_entropy(self.guide(fake).float(), asked)
+                parts["g_guide"] = losses.soft_cross_entropy(self.guide(fake).float(), self.heard * asked)
                 total = total + recipe.lesson_reads * parts["g_guide"]
         total.backward()
         return parts
