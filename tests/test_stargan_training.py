@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 
 from fergan import checkpoint, losses
 from fergan.checkpoint import Checkpoint
+from fergan.data import Faces
 from fergan.models import MODELS
 from tests import factory
 from train import record, run, stargan
@@ -221,13 +223,17 @@ def test_a_guide_is_heard_as_far_as_it_knows_an_emotion(game):
     labels = torch.tensor([3] * 4 + [0] * 4 + [2] * 4)
     read = torch.tensor([3] * 4 + [0, 4, 4, 4] + [5] * 4)
     made.guide = lambda _: EYE[read]
-    made.hear(data.own_faces(torch.zeros(12, 1, 48, 48, dtype=torch.uint8), labels))
+    black, which = torch.zeros(12, 1, 48, 48, dtype=torch.uint8), torch.zeros(12, dtype=torch.bool)
+    made.hear(Faces(black, labels, which.byte(), None, which, ~which, "photos", "x"))
     assert made.heard.tolist() == [0.5, 1, 0, 1, 1, 1, 1]
     pair = Pair(
         *(torch.zeros(2, 1, 48, 48), EYE[[6, 6]], EYE[[2, 2]]),
         *(torch.ones(2), torch.zeros(2, 1, 48, 48), torch.ones(2)),
     )
-    made.guide, made.pairs = (lambda images: torch.zeros(len(images), 7)), SimpleNamespace(take=lambda *_: pair)
+    made.guide, made.pairs = (
+        (lambda images: torch.zeros(len(images), 7)),
+        SimpleNamespace(take=lambda *_: pair),
+    )
     made.recipe = TranslatorRecipe(light=0, alike=0)
     assert made.lesson_gradients(2)["g_guide"].item() == 0  # asked for fear, it is not heard
 
