@@ -6,4 +6,4 @@ export GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=passive O
 ruff format --check .
 ruff check .
 mypy
-python -m pytest "$@"
+python -m pytest -n auto --maxprocesses 4 --dist loadgroup "$@"

@@ -1,6 +1,8 @@
 """Fixtures that more than one test file needs."""
 
 import dataclasses
+import gc
+from pathlib import Path
 
 import gradio as gr
 import pytest
@@ -11,6 +13,25 @@ from fergan import checkpoint
 from fergan.engine import Engine
 from fergan.models import MODELS
 from fergan.ui import models
+
+
+BROWSER = Path(__file__).parent / "browser"
+
+gc.disable()  # until all tests are imported, and with them the libraries: there is no garbage in those
+
+
+def pytest_collection_modifyitems(items):
+    """Of several processes (`-n`) each takes whole files, and one of them the only browser."""
+    for item in items:
+        file = Path(item.path)
+        group = "browser" if BROWSER in file.parents else file.stem
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_collection_finish():
+    """No search for garbage goes through the libraries again."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -217,6 +217,13 @@ def test_a_lesson_may_ask_the_guide_how_far(game):
     assert float(made.generator.to_flow.weight.grad.abs().max()) > 1000 * quiet
 
 
+@pytest.mark.parametrize(("passes", "learnt", "due"), [(3, 2, 2), (1, 2, 1), (3, 3, 3)])
+def test_it_learns_with_fewer_passes_than_it_is_used_with(passes, learnt, due):
+    config = MODELS["stargan"]["fixed"].config(width=8, blocks=1, style_dim=8, passes=passes)
+    made = Translation("fixed", config, TranslatorRecipe(learnt_passes=learnt), 0, torch.device("cpu"))
+    assert (made.generator.passes, made.average.passes) == (due, passes)
+
+
 def test_a_guide_is_heard_as_far_as_it_knows_an_emotion(game):
     """It reads all joy right, a quarter of anger, no fear; nobody shows disgust."""
     made = game(TranslatorRecipe(lesson_known=0.5))

@@ -36,6 +36,8 @@ class Translation(Players):
     ) -> None:
         super().__init__("stargan", preset_name, config, recipe, seed, device)
         self.recipe, self.teacher, self.guide, self.embedder = recipe, teacher, guide, embedder
+        if isinstance(self.generator, stargan.Generator):
+            self.generator.passes = min(self.generator.passes, recipe.learnt_passes)
         self.pairs: Pairs | None = None
         """What it is shown, where the recipe has pairs."""
         self.heard = torch.ones(len(EMOTIONS), device=device)
