@@ -14,7 +14,6 @@ from fergan.engine import Engine
 from fergan.models import MODELS
 from fergan.ui import models
 
-
 BROWSER = Path(__file__).parent / "browser"
 
 gc.disable()  # until all tests are imported, and with them the libraries: there is no garbage in those
