@@ -134,3 +134,9 @@ def test_a_checkpoint_without_a_film_starts_one(faces, shipped, tmp_path):
     described = checkpoint.describe(tmp_path / "new" / "checkpoints" / "0000000040")
     assert described.images_seen == 40
     assert start.NEW in str(described.training["changes"])
+
+
+def test_no_checkpoint_is_said_before_anything_is_read(capsys):
+    with pytest.raises(SystemExit):
+        run.parse_args(gan.TrainConfig, "", ["--start", "/nowhere", "--data", "/nowhere"])
+    assert "/nowhere holds no config.json" in capsys.readouterr().err

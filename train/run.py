@@ -54,7 +54,7 @@ def parse_args(cls: type[T], description: str, argv: Sequence[str] | None = None
     given = vars(parser.parse_args(argv))
     try:
         return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in given.items()})
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         parser.error(str(error))
 
 

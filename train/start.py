@@ -42,6 +42,8 @@ class StartFlags(SharingFlags):
             raise ValueError(f"--alone must be 0 or more, got {self.alone}.")
         if self.start and self.resume:
             raise ValueError("--start begins a run and --resume goes on with one: give one of them.")
+        if self.start:  # before minutes go into what a run begins with
+            checkpoint.describe(Path(self.start))
 
 
 def start(
