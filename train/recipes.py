@@ -97,7 +97,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
     ),
     ("dcgan", "fixed"): Recipe(
         images=150_000,
-        together=400_000,
+        together=800_000,
         conditions="onehot",  # a vote for another has no network
     ),
     ("dcgan", "published"): replace(
