@@ -8,9 +8,11 @@ import pytest
 import app
 
 try:
-    from playwright.sync_api import Error, sync_playwright
+    from playwright.sync_api import Error, expect, sync_playwright
 except ImportError:
     sync_playwright = None
+else:
+    expect.set_options(timeout=20_000)  # another process has tests of its own, and there may be two cores
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
