@@ -407,6 +407,9 @@ def test_a_phone_keeps_the_face_in_sight_and_never_scrolls_sideways(mix):
     page = mix(width=360, height=740, has_touch=True, is_mobile=True)
     moments(page, "happy", "sad", "fear", "angry", "surprise", "neutral")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+    assert percents(page) == {"neutral": 100}  # the widest number
+    cut = "[...document.querySelectorAll('.mix-slider .number')].filter(n => n.scrollWidth > n.clientWidth).length"
+    assert page.evaluate(cut) == 0
     size = page.locator(".mix-face").bounding_box()
     assert size["width"] == pytest.approx(size["height"], abs=1)
     assert size["width"] > 270
