@@ -11,7 +11,7 @@ from fergan import losses
 from fergan.data import Faces
 from fergan.emotions import EMOTIONS
 from fergan.images import to_model
-from fergan.metrics import confusion
+from fergan.metrics import confusion, precision_recall_per_class
 from fergan.models import stargan
 from fergan.models.classifier import Teacher
 from fergan.models.layers import Verdict
@@ -63,10 +63,10 @@ class Translation(Players):
         with torch.no_grad(), self.autocast():
             parts = (to_model(part.to(self.device)) for part in faces.images.split(256))
             read = torch.cat([self.guide(part).argmax(dim=1).cpu() for part in parts])
-        seen = confusion(read, faces.labels)
-        found = seen.diagonal() / seen.sum(dim=1).clamp(min=1)
-        known = torch.where(seen.sum(dim=1) > 0, found / self.recipe.lesson_known, torch.ones(()))
-        self.heard = known.clamp(max=1).to(self.device)
+        recall = precision_recall_per_class(confusion(read, faces.labels))[1]
+        nobody = faces.labels.bincount(minlength=len(EMOTIONS)) == 0
+        known = (recall / self.recipe.lesson_known).clamp(max=1).masked_fill(nobody, 1.0)
+        self.heard = known.float().to(self.device)
 
     def relight(self, images: Tensor) -> Tensor:
         """Brightness and contrast, each face its own: photos are not lit as FER2013 is. Channels are lit alike."""

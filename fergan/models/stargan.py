@@ -60,10 +60,12 @@ class Change(NamedTuple):
 
     def then(self, after: "Change") -> "Change":
         """Both as one: `after` is done to what this one leaves. Up to the warp's interpolation."""
-        covered = after.mask * after.content + (1 - after.mask) * warp(self.mask * self.content, after.flow)
-        mask = 1 - (1 - after.mask) * (1 - warp(self.mask, after.flow))
+        parts = torch.cat([self.flow, self.mask, self.mask * self.content], dim=1)
+        flow, mask, covered = warp(parts, after.flow).split([2, 1, self.content.shape[1]], dim=1)
+        free = 1 - after.mask
+        mask, covered = after.mask + free * mask, after.mask * after.content + free * covered
         content = (covered / mask.clamp(min=1e-6)).clamp(-1, 1)  # where nothing is covered it does not matter
-        return Change(after.flow + warp(self.flow, after.flow), mask, content)
+        return Change(after.flow + flow, mask, content)
 
 
 def warp(images: Tensor, flow: Tensor) -> Tensor:
