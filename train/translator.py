@@ -224,11 +224,23 @@ class Translation(Players):
             parts, total = {"g_paired": apart}, recipe.paired * apart
             if recipe.lesson_reads:
                 assert self.guide is not None  # see train.stargan.prepare
-                asked = torch.lerp(pair.source, pair.target, pair.intensity[:, None])
-                parts["g_guide"] = losses.soft_cross_entropy(self.guide(fake).float(), self.heard * asked)
+                due = self.due(pair)
+                parts["g_guide"] = losses.soft_cross_entropy(self.guide(fake).float(), due)
                 total = total + recipe.lesson_reads * parts["g_guide"]
         total.backward()
         return parts
+
+    def due(self, pair: Pair) -> Tensor:
+        """What the guide is to read in the lesson, [B, 7].
+
+        What is asked for, where it knows that emotion; else what it reads in the pair's second face: no more than is shown.
+        """
+        assert self.guide is not None
+        asked = torch.lerp(pair.source, pair.target, pair.intensity[:, None])
+        known = (pair.target * self.heard).sum(dim=1, keepdim=True)
+        with torch.no_grad():
+            shown = torch.softmax(self.guide(pair.after).float(), dim=1)
+        return torch.lerp(shown, asked, known)
 
     @staticmethod
     def unchanged(same: Tensor, images: Tensor, source: Tensor, emotion: Tensor) -> Tensor:
