@@ -1,5 +1,6 @@
 """train.classifier as a user runs it: schedule, folds, runs, transfer."""
 
+import dataclasses
 import json
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from safetensors.torch import load_file
 
 from fergan import checkpoint, data, losses
 from fergan.emotions import EMOTIONS
+from fergan.images import to_model
 from fergan.models import MODELS
 from fergan.models.classifier import Teacher
 from tests import factory
@@ -266,6 +268,28 @@ def test_a_run_that_begins_from_a_checkpoint(faces, tmp_path):
         train(config(faces, tmp_path / "m1", model="m1", start=start, set="batch=16"))
     with pytest.raises(ValueError, match="--start is for networks of ours"):
         config(faces, tmp_path, model="vgg16", start=start)
+    with pytest.raises(ValueError, match="--start has learnt from the faces that --folds holds out"):
+        config(faces, tmp_path, start=start, folds=2)
+
+
+def test_a_network_that_is_born_again_learns_in_part_what_it_reads(faces, tmp_path):
+    train(config(faces, tmp_path / "before"))
+    start = str(tmp_path / "before" / "checkpoint")
+    again = config(faces, tmp_path / "again", start=start, set=TINY + " born_again=0.25 balance=1")
+    settings, recipe = again.settings()
+    parts = split(data.load(str(faces)), settings.known(), recipe)
+    learner = Learner(classifier.build(again, settings), recipe, 0, torch.device("cpu"), "fp32")
+    due = classifier.reread(again, parts, learner)
+    images = to_model(parts.training.images)
+    with torch.inference_mode():
+        network = checkpoint.load(Path(start))[1].eval()
+        read = (network(images).softmax(1) + network(images.flip(-1)).softmax(1)) / 2
+    total = parts.target.sum(dim=1, keepdim=True)
+    assert torch.allclose(due, 0.75 * parts.target + 0.25 * total * read, atol=1e-4)
+    assert "PrivateTest: " in train(dataclasses.replace(again, images=80))
+    assert "PrivateTest: " in train(dataclasses.replace(again, resume=True))
+    with pytest.raises(ValueError, match="name that one with --start"):
+        train(dataclasses.replace(again, start=""))
 
 
 def test_early_stopping_ends_a_run_and_keeps_the_best(faces, tmp_path, monkeypatch):

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import torch
 import torch.nn.functional as F
 from accelerate import Accelerator
+from torch import Tensor
 from tqdm import tqdm
 
 from fergan import checkpoint, data
@@ -51,6 +52,8 @@ class TrainConfig(run.TrainFlags):
             raise ValueError(f"--pretrained is for {', '.join(transfer.NETWORKS)}; {self.model} has none.")
         if min(self.epochs, self.folds) < 0:
             raise ValueError("--epochs and --folds must be 0 or more.")
+        if self.folds and self.start:
+            raise ValueError("--start has learnt from the faces that --folds holds out: give one of them.")
         if self.folds == 1:
             raise ValueError("--folds must be 2 or more, or 0 for none.")
 
@@ -140,15 +143,40 @@ def build(config: TrainConfig, network_config: Config) -> Classifier:
     made = MODELS["classifier"][config.model].network(network_config)
     assert isinstance(made, Classifier)
     if config.start and not config.resume:
-        described, begun = checkpoint.load(Path(config.start))
-        if type(begun) is not type(made) or described.build_config() != network_config:
-            raise ValueError(
-                f"{config.start} holds {described.model} {described.preset} with {described.config};"
-                f" {config.model} needs the same network with {dataclasses.asdict(network_config)}."
-            )
-        made.load_state_dict(begun.state_dict())
+        made.load_state_dict(begin(config, made).state_dict())
         made.head.temperature.fill_(1.0)  # it is fitted anew, at the end
     return made
+
+
+def begin(config: TrainConfig, made: Classifier) -> Classifier:
+    """The network of --start, which is to be like the one that was made.
+
+    Raises:
+        FileNotFoundError, ValueError: nothing there, or another network.
+    """
+    network_config = config.settings()[0]
+    described, begun = checkpoint.load(Path(config.start))
+    if type(begun) is not type(made) or described.build_config() != network_config:
+        raise ValueError(
+            f"{config.start} holds {described.model} {described.preset} with {described.config};"
+            f" {config.model} needs the same network with {dataclasses.asdict(network_config)}."
+        )
+    return begun
+
+
+def reread(config: TrainConfig, parts: Parts, learner: Learner) -> Tensor:
+    """What to answer for each face of Training, [N, 7]: in part what the network of --start reads in it.
+
+    Raises:
+        FileNotFoundError, ValueError: nothing there, another network, or none is named.
+    """
+    if not config.start:
+        raise ValueError("born_again is for a network that another has taught: name that one with --start.")
+    network = begin(config, learner.network).to(learner.device)
+    mirrored = dataclasses.replace(parts.training, images=parts.training.images.flip(-1))
+    two = [learner.answers(network, faces).softmax(dim=1) for faces in (parts.training, mirrored)]
+    total = parts.target.sum(dim=1, keepdim=True)  # balanced rows have weights
+    return parts.target.lerp(total * (two[0] + two[1]) / 2, learner.recipe.born_again)
 
 
 def identity(config: TrainConfig, parts: Parts, fold: str) -> dict[str, Any]:
@@ -206,6 +234,8 @@ def learn(
     own = identity(config, parts, fold)
     network = build(config, network_config)
     learner = Learner(network, recipe, config.seed, accelerator.device, config.precision)
+    if recipe.born_again:
+        parts = parts._replace(target=reread(config, parts, learner))
     schedule = Schedule(recipe, len(parts.training), config.seed)
     learner.share, learner.accelerator = share_of(accelerator, schedule.batch), accelerator
     stopping, best, before = EarlyStopping(recipe.patience, recipe.min_delta), report.Best(), 0.0

@@ -47,6 +47,9 @@ class ClassifierRecipe:
     radius: float = 0.0
     """How far each face is moved against the network before it learns from it: an L2 norm, of pixels in [-1, 1].
     What then changes an answer is what people see, too (Tsipras et al. 2019)."""
+    born_again: float = 0.0
+    """Share of the target that is what the network of --start reads in a face and its mirror image: labels err, and who
+    has met them all has an idea where (Furlanello et al. 2018, arXiv 1805.04770)."""
     unfrozen_rate: float = 1.0
     """Factor of the learning rate once all layers learn, after frozen epochs."""
 
@@ -55,7 +58,7 @@ class ClassifierRecipe:
             raise ValueError(f"optimizer must be sgd or adamw, got {self.optimizer!r}.")
         if self.targets not in CONDITIONS:
             raise ValueError(f"targets must be one of {', '.join(CONDITIONS)}; got {self.targets!r}.")
-        for name in ("smoothing", "mixup", "erase"):
+        for name in ("smoothing", "mixup", "erase", "born_again"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} must be between 0 and 1, got {getattr(self, name)}.")
         if self.epochs < 1 or self.batch < 2 or self.learning_rate <= 0:
