@@ -1,4 +1,4 @@
-"""The quiz without a browser: which faces are asked about, what stays secret, what is counted, who plays along."""
+"""The quiz without a browser: which faces are asked about, what stays secret, what is counted."""
 
 import base64
 import io
@@ -13,20 +13,17 @@ from collections import Counter
 import gradio as gr
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 from starlette.testclient import TestClient
 
 import app
-from fergan import data, opponents, quiz
+from fergan import data, quiz
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
-from fergan.models import MODELS
 from fergan.quiz import QUIZ_SEEDS, REFERENCE_SEED, ROUNDS, Quiz
 from tests import factory
 from tests.asking import asking
 from tests.test_app import ROOT
-from train import run
 
 FACES = 350
 SECRET = b"of the tests"
@@ -314,69 +311,6 @@ def test_no_network_learns_from_faces_that_are_asked_about(both, monkeypatch):
     assert Counter(by_class[0].tolist()) == dict.fromkeys(range(7), 3)
     which = list(both._reference("which", np.repeat(range(7), 2), None))
     assert Counter(np.concatenate([part.classes for part in which]).tolist()) == {0: 14, 1: 14}
-
-
-# --- discriminators ---
-
-
-@pytest.fixture(scope="module")
-def opponent(tmp_path_factory):
-    """A run's folder as training leaves it, and the discriminator in it."""
-    folder = tmp_path_factory.mktemp("run")
-    config = MODELS["acgan"]["fixed"].config(width=8, discriminator_width=8)
-    torch.manual_seed(3)
-    network = MODELS["acgan"]["fixed"].discriminator(config).eval()
-    facts = {"model": "acgan", "preset": "fixed", "config": {"width": 8, "discriminator_width": 8}}
-    tensors = run.module_state(network, "discriminator") | {"rng.noise": torch.zeros(3)}
-    run.save_state(folder / run.STATE, tensors, facts)
-    return folder, network
-
-
-def test_a_discriminator_judges_each_face_alone(opponent):
-    folder, network = opponent
-    loaded = opponents.load(folder, torch.device("cpu"))
-    faces, labels = factory.draw_faces(6), np.arange(6)
-    found = loaded.realness(faces, labels)
-    assert len(set(found.tolist())) == 6
-    assert np.array_equal(loaded.realness(faces[::-1], labels[::-1]), found[::-1])
-    with torch.inference_mode():
-        image = torch.from_numpy(faces[:1, None]) / 127.5 - 1
-        assert float(network(image, torch.eye(7)[:1]).realness) == pytest.approx(float(found[0]), abs=1e-4)
-
-
-def test_discriminators_play_along_where_their_runs_are_named(weights, fer, opponent):
-    engine = Engine([weights], device="cpu", real_faces=fer, discriminators=[opponent[0]] * 2)
-    player = Quiz(engine)
-    assert list(player.networks) == ["judge", "discriminators"]
-    see = player.networks["discriminators"]
-    assert see(factory.draw_faces(3), np.arange(3)).shape == (3, 2)
-    _, tickets = player.deal("real")
-    player._studies["real"]._thread.join()
-    assert {len(said) for said in player.guesses(tickets).values()} == {ROUNDS}
-
-
-@pytest.mark.parametrize(
-    ("facts", "sentence"),
-    [
-        ({"model": "nope"}, "Unknown model 'nope'"),
-        ({"config": {"width": 8, "discriminator_width": 16}}, "size mismatch|Error"),
-        ({"config": {"wide": 8}}, "wide"),
-        ({"model": "stargan"}, "no opponent that tells real faces"),
-    ],
-)
-def test_runs_that_hold_no_discriminator_are_refused(opponent, tmp_path, facts, sentence):
-    tensors, told = run.load_state(opponent[0] / run.STATE)
-    run.save_state(tmp_path / run.STATE, tensors, {**told, **facts})
-    with pytest.raises(ValueError, match=f"holds no discriminator that can be used: .*({sentence})"):
-        opponents.load(tmp_path, torch.device("cpu"))
-
-
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
-    with pytest.raises(FileNotFoundError, match="is no folder of a run"):
-        opponents.load(tmp_path, torch.device("cpu"))
-    (tmp_path / run.STATE).write_bytes(b"no")
-    with pytest.raises(ValueError, match="holds no discriminator"):
-        opponents.load(tmp_path, torch.device("cpu"))
 
 
 # --- the flags ---
