@@ -160,6 +160,10 @@ def test_a_run_that_begins_from_a_checkpoint(faces, tmp_path):
     assert float(own["head.temperature"]) == 1
     sentence = train(config(faces, tmp_path / "guide", model="guide", start=start, set=TINY + " radius=0.5"))
     assert "PrivateTest: " in sentence
+    again = checkpoint.describe(tmp_path / "guide" / "checkpoint")
+    first = checkpoint.describe(Path(start))
+    assert again.training["began_from"].startswith(f"{first.images_seen:,} images, ")
+    assert first.training["command"] in again.training["began_from"]
     with pytest.raises(ValueError, match="m1 needs the same network with"):
         train(config(faces, tmp_path / "m1", model="m1", start=start, set="batch=16"))
     with pytest.raises(ValueError, match="--start is for networks of ours"):

@@ -281,6 +281,10 @@ def learn(
             "train.classifier", config, without=("out", "resume", "minutes", "images", "save_minutes")
         ),
     }
+    if config.start:  # its folder may hold another by the time that this is read
+        first = checkpoint.describe(Path(config.start))
+        told = f"{first.training.get('minutes')} minutes, {first.training.get('command')}"
+        training["began_from"] = f"{first.images_seen:,} images, {told}"
     if accelerator.is_main_process:
         report.keep(folder, own, outcome, training=training, step=learner.steps, seen=learner.seen)
     return f"Stopped: {reason}.", outcome.metrics
