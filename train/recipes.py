@@ -154,8 +154,8 @@ class TranslatorRecipe:
     lesson_reads: float = 0.5
     """Weight of the guide's reading in the lesson: pairs say how, the guide how far."""
     lesson_known: float = 0.5
-    """Where the guide reads an emotion in a smaller share of its photos, it asks that much more for no more than it reads in
-    the pair: what convinces it of fear, which it hardly knows, is fingers on a chin (RESULTS). 0: it asks for all alike."""
+    """Where the guide reads an emotion in a smaller share of its photos it counts as much less, and pairs as much more: what
+    convinces it of fear, which it hardly knows, is fingers on a chin (RESULTS). 0: all count alike."""
     learnt_passes: int = 2
     """How often a face goes through in training, at most as often as the network's `passes`. What they learn comes short
     of what they are shown, as the mean of all that could be meant does; one pass more goes the rest of the way (RESULTS)."""

@@ -57,7 +57,7 @@ class Translation(Players):
         return torch.cat([self.read(to_model(part.to(self.device)), blank).cpu() for part in parts])
 
     def hear(self, faces: Faces) -> None:
-        """Lets the guide count, in the lesson, as far as it knows each emotion of these faces."""
+        """Lets the guide count, in the lesson, as far as it knows each emotion of these faces, and pairs in its place."""
         if self.guide is None or not self.recipe.lesson_known or not len(faces):
             return
         with torch.no_grad(), self.autocast():
@@ -204,7 +204,10 @@ class Translation(Players):
         return found
 
     def as_drawn(self, pair: Pair) -> tuple[Tensor, Tensor]:
-        """Distance from people to the same people as they were drawn again, by trust; and what became of them."""
+        """Distance from people to the same people as they were drawn again, by trust; and what became of them.
+
+        It counts the more, up to twice, the less the guide is heard of the emotion that is asked for.
+        """
         before, after = self.relight(torch.cat([pair.before, pair.after], dim=1)).chunk(2, dim=1)
         fake, _ = self.translate(before, pair.source, pair.target, pair.intensity)
         apart = (fake - after).abs().mean(dim=(1, 2, 3))
@@ -213,7 +216,8 @@ class Translation(Players):
             with torch.no_grad():
                 due = self.guide.maps(after)
             apart = apart + self.recipe.alike * losses.unlikeness(self.guide.maps(fake), due)
-        return (pair.trust * apart).mean(), fake
+        known = (pair.target * self.heard).sum(dim=1)
+        return (pair.trust * (2 - known) * apart).mean(), fake
 
     def lesson_gradients(self, count: int) -> dict[str, Tensor]:
         """On pairs alone; returns the parts of the loss."""
@@ -224,23 +228,11 @@ class Translation(Players):
             parts, total = {"g_paired": apart}, recipe.paired * apart
             if recipe.lesson_reads:
                 assert self.guide is not None  # see train.stargan.prepare
-                due = self.due(pair)
-                parts["g_guide"] = losses.soft_cross_entropy(self.guide(fake).float(), due)
+                asked = torch.lerp(pair.source, pair.target, pair.intensity[:, None])
+                parts["g_guide"] = losses.soft_cross_entropy(self.guide(fake).float(), self.heard * asked)
                 total = total + recipe.lesson_reads * parts["g_guide"]
         total.backward()
         return parts
-
-    def due(self, pair: Pair) -> Tensor:
-        """What the guide is to read in the lesson, [B, 7].
-
-        What is asked for, where it knows that emotion; else what it reads in the pair's second face: no more than is shown.
-        """
-        assert self.guide is not None
-        asked = torch.lerp(pair.source, pair.target, pair.intensity[:, None])
-        known = (pair.target * self.heard).sum(dim=1, keepdim=True)
-        with torch.no_grad():
-            shown = torch.softmax(self.guide(pair.after).float(), dim=1)
-        return torch.lerp(shown, asked, known)
 
     @staticmethod
     def unchanged(same: Tensor, images: Tensor, source: Tensor, emotion: Tensor) -> Tensor:
