@@ -108,10 +108,11 @@ async function tryExample(button) {
   take(new Blob([unpack(src.split(',')[1])], {type: 'image/png'}), {whole: true});
 }
 
-/** A drawn face of another tab: {file, emotion}. What it shows already is not what it is asked to show. */
+/** A drawn face of another tab: {file, emotion}. What it shows already is not what it is asked to show.
+    From a broad smile to anger translators find their way; to surprise they leave two holes. */
 function takeHanded() {
   const drawn = handed('translate');
   if (!drawn) return;
-  if (state.emotion === drawn.emotion) state.emotion = drawn.emotion === 'happy' ? 'surprise' : 'happy';
+  if (state.emotion === drawn.emotion) state.emotion = drawn.emotion === 'happy' ? 'angry' : 'happy';
   take(new Blob([unpack(drawn.file.content)], {type: drawn.file.type}), {whole: true});
 }
