@@ -32,10 +32,7 @@ TINY = "width=4 batch=16 mixup=0 erase=0 augment=0.3 learning_rate=0.05"
 
 @pytest.fixture(scope="module")
 def faces(own_folder):
-    pictures = factory.draw_faces(210)
-    pictures[200] = pictures[5]  # a row of PrivateTest stands in Training
-    votes = torch.randint(0, 4, (210, 10)).tolist()
-    return factory.write_packed(own_folder / "packed", pictures, votes=votes)
+    return factory.write_voted(own_folder / "packed")
 
 
 @pytest.fixture
@@ -188,6 +185,9 @@ def test_a_network_that_is_born_again_learns_in_part_what_it_reads(faces, tmp_pa
     assert torch.allclose(due, 0.75 * parts.target + 0.25 * total * read, atol=1e-4)
     assert "PrivateTest: " in train(dataclasses.replace(again, images=80))
     assert "PrivateTest: " in train(dataclasses.replace(again, resume=True))
+    other = str(tmp_path / "again" / "checkpoint")
+    with pytest.raises(ValueError, match="is of a run with began_from"):
+        train(dataclasses.replace(again, resume=True, start=other))
     with pytest.raises(ValueError, match="name that one with --start"):
         train(dataclasses.replace(again, start=""))
 

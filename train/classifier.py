@@ -182,7 +182,7 @@ def reread(config: TrainConfig, parts: Parts, learner: Learner) -> Tensor:
 def identity(config: TrainConfig, parts: Parts, fold: str) -> dict[str, Any]:
     """What makes two runs the same experiment, as JSON can hold it."""
     network_config, recipe = config.settings()
-    return {
+    own = {
         "model": "classifier",
         "preset": config.model,
         "config": dataclasses.asdict(network_config),
@@ -190,6 +190,13 @@ def identity(config: TrainConfig, parts: Parts, fold: str) -> dict[str, Any]:
         "data": parts.training.fingerprint,
         "fold": fold,
     }
+    if (
+        config.start
+    ):  # a folder may hold another checkpoint by the time that the run is resumed, or read about
+        first = checkpoint.describe(Path(config.start))
+        told = f"{first.training.get('minutes')} minutes, {first.training.get('command')}"
+        own["began_from"] = f"{first.images_seen:,} images, {told}"
+    return own
 
 
 def check(path: Path, facts: dict[str, Any], own: dict[str, Any]) -> None:
@@ -281,10 +288,8 @@ def learn(
             "train.classifier", config, without=("out", "resume", "minutes", "images", "save_minutes")
         ),
     }
-    if config.start:  # its folder may hold another by the time that this is read
-        first = checkpoint.describe(Path(config.start))
-        told = f"{first.training.get('minutes')} minutes, {first.training.get('command')}"
-        training["began_from"] = f"{first.images_seen:,} images, {told}"
+    if config.start:
+        training["began_from"] = own["began_from"]
     if accelerator.is_main_process:
         report.keep(folder, own, outcome, training=training, step=learner.steps, seen=learner.seen)
     return f"Stopped: {reason}.", outcome.metrics
