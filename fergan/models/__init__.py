@@ -5,7 +5,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from fergan.models import acgan, cgan, classifier, dcgan, guided, identity, stargan, stylegan
+from fergan.models import acgan, cgan, classifier, dcgan, guided, identity, residual, stargan, stylegan
 
 
 class Preset(NamedTuple):
@@ -22,13 +22,13 @@ class Preset(NamedTuple):
 
 MODELS: dict[str, dict[str, Preset]] = {
     "cgan": {
-        "fixed": Preset("generator", cgan.Config, cgan.Generator, cgan.Discriminator),
+        "fixed": Preset("generator", residual.Config, cgan.Generator, cgan.Discriminator),
         "published": Preset(
             "generator", cgan.PublishedConfig, cgan.PublishedGenerator, cgan.PublishedDiscriminator
         ),
     },
     "acgan": {
-        "fixed": Preset("generator", acgan.Config, acgan.Generator, acgan.Discriminator),
+        "fixed": Preset("generator", residual.Config, acgan.Generator, acgan.Discriminator),
         "published": Preset(
             "generator", acgan.PublishedConfig, acgan.PublishedGenerator, acgan.PublishedDiscriminator
         ),

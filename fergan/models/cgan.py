@@ -8,61 +8,28 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
+from fergan.models import residual
 from fergan.models.layers import (
     FaceGenerator,
     Trunk,
-    Upsampler,
     Verdict,
-    base_size,
     embedding,
     keras_init,
     same_pad,
 )
 
 
-@dataclass(frozen=True)
-class Config:
-    """Ours: group-normalised residual generator, projection discriminator (Miyato & Koyama 2018)."""
+class Generator(residual.Generator):
+    """Group norm in every block, styled by the condition: noise [B, Z], emotion [B, 7] -> images [B, C, H, W] in [-1, 1]."""
 
-    image_size: int = 48
-    channels: int = 1
-    noise_dim: int = 128
-    emotion_dim: int = 32
-    width: int = 64
-    """Channels of the largest feature map; the smallest has four times as many."""
-    discriminator_width: int = 64
-    patch: int = 2
-    """Side of the square of pixels that one position of the largest feature map draws."""
-
-    def __post_init__(self) -> None:
-        base_size(self.image_size, self.patch)
-
-
-class Generator(FaceGenerator):
-    """noise [B, Z], emotion [B, 7] rows summing to 1 -> images [B, C, H, W] in [-1, 1]."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        self.embed = nn.Linear(len(EMOTIONS), config.emotion_dim)
-        self.draw = Upsampler(
-            config.noise_dim + config.emotion_dim,
-            config.width,
-            config.image_size,
-            config.channels,
-            config.patch,
-            batch=False,
-        )
-        nn.init.normal_(self.embed.weight, std=0.5)
-
-    def forward(self, noise: Tensor, emotion: Tensor) -> Tensor:
-        """Noise and condition, joined, are the input and the style of every block."""
-        return self.draw(torch.cat([noise, self.embed(emotion)], dim=1))
+    def __init__(self, config: residual.Config) -> None:
+        super().__init__(config, batch=False)
 
 
 class Discriminator(nn.Module):
     """images [B, C, H, W], emotion [B, 7] -> realness of this image *with* this emotion."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: residual.Config) -> None:
         super().__init__()
         self.trunk = Trunk(config.discriminator_width, config.image_size, config.channels, config.patch)
         features = 4 * config.discriminator_width
