@@ -15,45 +15,19 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from fergan import checkpoint, provenance
-from fergan.emotions import EMOTIONS
-from fergan.engine import Engine
 from fergan.models import MODELS
-from fergan.ui import film
 from tests import factory
-from train import bank, collapse, gan, record, run
+from tests.gans import SMALL, config, game, train
+from train import collapse, gan, record, run
 from train.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
 EACH = list(RECIPES)
-SMALL = {"fixed": "width=8 discriminator_width=8 noise_dim=8 batch=8", "published": "noise_dim=8 batch=8"}
-DCGAN = {"fixed": SMALL["fixed"], "published": "width=8 noise_dim=8 batch=8"}
 
 
 @pytest.fixture(scope="module")
 def faces(own_folder):
     return factory.write_packed(own_folder / "packed", factory.draw_faces(70))
-
-
-def config(faces, out, model="acgan", name="fixed", **changes):
-    small = (DCGAN if model == "dcgan" else SMALL)[name]
-    options = {"images": 64, "precision": "fp32", "cpu": True, "set": small, "keep": 32}
-    if model == "dcgan":
-        options["emotion"] = "happy"
-    return gan.TrainConfig(data=str(faces), out=str(out), model=model, preset=name, **options | changes)
-
-
-def train(settings):
-    return gan.train(settings, Accelerator(cpu=True))
-
-
-def game(model, name, recipe=None):
-    torch.manual_seed(0)
-    small = (DCGAN if model == "dcgan" else SMALL)[name]
-    small = dict(pair.split("=") for pair in small.split() if not pair.startswith("batch"))
-    settings = MODELS[model][name].config(**{key: int(value) for key, value in small.items()})
-    made = gan.Game(model, name, settings, recipe or RECIPES[model, name], 0, torch.device("cpu"))
-    made.dtype = torch.float32
-    return made
 
 
 @pytest.mark.parametrize(("model", "name"), EACH)
@@ -273,103 +247,6 @@ def test_what_cannot_run_is_refused_in_a_sentence(faces, tmp_path, flags, words)
     assert "Traceback" not in done.stderr
 
 
-def test_a_bank_has_a_network_for_each_emotion(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "LOG_EVERY", 1)
-    apart = {"emotion": "", "set": f"{DCGAN['fixed']} together=0"}
-    sentence = train(config(faces, tmp_path, "dcgan", images=16, keep=16, **apart))
-    assert sentence.endswith("bank.")
-    described, network = checkpoint.load(tmp_path / "bank")
-    assert (described.images_seen, described.training["images_each"]) == (112, [16] * 7)
-    sad = checkpoint.load(tmp_path / "sad" / "checkpoints" / "0000000016")[1]
-    noise, row = torch.randn(2, 8), torch.eye(7)[[4, 4]]
-    with torch.no_grad():
-        assert torch.equal(network(noise, row), sad(noise, row))
-    assert (tmp_path / "bank" / "evolution.webp").is_file()
-    with Image.open(tmp_path / "frames" / "0000000016.png") as joined:
-        assert joined.size == (7 * 50 - 2, 6 * 50 - 2)
-        with Image.open(tmp_path / "sad" / "frames" / "0000000016.png") as own:
-            column = own.crop((0, 0, 48, 298))
-        assert joined.crop((4 * 50, 0, 4 * 50 + 48, 298)).tobytes() == column.tobytes()
-    with (tmp_path / "sad" / "log.jsonl").open("a") as log:
-        log.write(json.dumps({"images_seen": 16, "note": "The faces collapse.", "about": "faces"}) + "\n")
-    assert train(config(faces, tmp_path, "dcgan", images=24, resume=True, **apart)).endswith("bank.")
-    assert checkpoint.describe(tmp_path / "bank").images_seen == 7 * 24
-    told = json.loads((tmp_path / "bank" / "history.json").read_text())
-    assert told["frames"] == [16, 24]  # of one network, as the pages and the curves
-    assert told["notes"] == [[16, "sad: The faces collapse."]]
-    each = [json.loads((tmp_path / name / "log.jsonl").read_text().splitlines()[0]) for name in EMOTIONS]
-    assert [seen for seen, _ in told["curves"]["diversity"]] == [8, 16, 24]
-    mean = sum(line["g_loss"] for line in each) / 7
-    assert told["curves"]["g_loss"][0][1] == pytest.approx(mean, rel=1e-3)
-    shown = film.film(Engine([tmp_path / "bank"], device="cpu"), "bank")
-    assert (len(shown["pages"]), shown["frames"], shown["columns"]) == (2, [16, 24], list(EMOTIONS))
-    assert (tmp_path / "curves.png").is_file()
-    assert "evolution.webp" in (tmp_path / "bank" / "README.md").read_text()
-
-
-def test_networks_that_stopped_apart_share_the_pages_that_all_drew(faces, tmp_path):
-    apart = f"{DCGAN['fixed']} together=0"
-    train(config(faces, tmp_path, "dcgan", images=16, emotion="", set=apart))
-    train(config(faces, tmp_path / "happy", "dcgan", images=24, resume=True))
-    bank.join([tmp_path / name for name in EMOTIONS], tmp_path / "bank")
-    assert json.loads((tmp_path / "bank" / "history.json").read_text())["frames"] == [16]
-
-
-def test_the_networks_of_a_bank_begin_as_one_that_saw_all(faces, tmp_path):
-    settings = {"emotion": "", "set": f"{DCGAN['fixed']} together=16"}
-    train(config(faces, tmp_path, "dcgan", images=8, **settings))
-    states = {name: run.load_state(tmp_path / name / run.STATE) for name in ("all", "sad", "happy")}
-    assert [states[name][1]["seen"] for name in states] == [16, 24, 24]
-    assert states["sad"][1]["changes"] == [{"images_seen": 16, "emotions": ["all", "sad"]}]
-    base, sad, happy = (
-        {key.replace(name, ""): tensor for key, tensor in states[name][0].items()} for name in states
-    )
-    assert base.keys() == sad.keys()
-    for weights in (sad, happy):  # one step of Adam from where they began: the discriminator's too
-        apart = [
-            (weights[key] - tensor).abs().max() for key, tensor in base.items() if key.endswith("weight")
-        ]
-        assert 0 < max(apart) < 0.05
-    assert any(not torch.equal(sad[key], happy[key]) for key in base if key.startswith("generator"))
-    described = checkpoint.describe(tmp_path / "bank")
-    assert (described.images_seen, described.step) == (16 + 7 * 8, 2 + 7)
-    assert (described.training["images_together"], described.training["images_each"]) == (16, [8] * 7)
-    told = json.loads((tmp_path / "bank" / "history.json").read_text())
-    assert told["frames"] == [16, 24]
-    with Image.open(tmp_path / "frames" / "0000000016.png") as page:  # when all seven were one
-        columns = {page.crop((x * 50, 0, x * 50 + 48, 298)).tobytes() for x in range(7)}
-    assert len(columns) == 1
-    train(config(faces, tmp_path, "dcgan", images=16, resume=True, **settings))
-    assert checkpoint.describe(tmp_path / "bank").training["images_each"] == [16] * 7
-    with pytest.raises(ValueError, match="angry holds a run: go on by --resume"):
-        train(config(faces, tmp_path, "dcgan", images=16, **settings))
-
-
-VARIANTS = [
-    (transposed, *layers)
-    for transposed in ("true", "false")
-    for layers in (("false", 0), ("true", 0), ("true", 0.25))
-]
-
-
-@pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
-@pytest.mark.parametrize(("transposed", "norm", "dropout"), VARIANTS)
-def test_each_published_variant_trains(faces, tmp_path, monkeypatch, transposed, norm, dropout, optimizer):
-    monkeypatch.setattr(record, "LOG_EVERY", 1)
-    own = f"transposed={transposed} norm={norm} dropout={dropout} optimizer={optimizer}"
-    train(config(faces, tmp_path, "dcgan", "published", images=16, set=f"{DCGAN['published']} {own}"))
-    last = tmp_path / "checkpoints" / "0000000016"
-    described, _ = checkpoint.load(last)
-    asked = {"transposed": transposed == "true", "norm": norm == "true", "dropout": dropout}
-    assert asked.items() <= described.config.items()
-    due = {"optimizer": optimizer, "clip": 1.0, "label_noise": 0.05, "unit_range": True, "collapsed_at": None}
-    assert due.items() <= described.training.items()
-    lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-    assert {"d_loss", "d_margin", "g_loss", "diversity", "twins"} <= lines[0].keys()
-    told = json.loads((last / "history.json").read_text())
-    assert (told["frames"], len(told["curves"]["diversity"])) == ([16], 2)
-
-
 def test_half_the_range_is_no_collapse():
     """Published generators learn [0, 1]: one that draws as real faces are is as diverse as they."""
     made, real = game("dcgan", "published"), torch.rand(8, 1, 48, 48)
@@ -377,20 +254,6 @@ def test_half_the_range_is_no_collapse():
     found = made.generator_gradients(real, torch.eye(7)[[3] * 8], torch.eye(7)[[3] * 8])
     assert float(found["diversity"]) == pytest.approx(1, abs=1e-3)
     assert float(found["twins"]) == 0
-
-
-@pytest.mark.parametrize("name", DCGAN)
-def test_votes_for_other_emotions_ask_nothing_of_a_network_of_one(tmp_path, name):
-    votes = [[10, *[0] * 9]] * 70  # all ten say neutral
-    own = factory.write_packed(tmp_path / "faces", factory.draw_faces(70), votes=votes)
-    assert train(config(own, tmp_path / "run", "dcgan", name, images=16)).startswith("Stopped: 16 images")
-
-
-def test_emotions_are_for_banks(faces, tmp_path):
-    with pytest.raises(ValueError, match="--emotion is for dcgan"):
-        config(faces, tmp_path, "cgan", emotion="happy")
-    with pytest.raises(ValueError, match="Unknown emotion 'joy'"):
-        config(faces, tmp_path, "dcgan", emotion="joy")
 
 
 def test_noise_lowers_the_targets_and_clipping_holds_gradients(faces):

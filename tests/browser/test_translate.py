@@ -10,13 +10,11 @@ import pytest
 from PIL import Image
 
 import app
-from fergan import images, provenance
+from fergan import images
 from fergan.emotions import EMOTIONS
-from fergan.engine import Face
 from fergan.ui import models
 from fergan.ui.sheet import LARGE
 from tests.browser.conftest import cut_off
-from tests.browser.test_recognise import transfer
 from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
 from tests.test_translate import translating, translating_weights  # noqa: F401 - fixtures
 
@@ -36,7 +34,6 @@ CHANGED = """() => {
     });
     return columns;
 }"""  # the largest difference in each column, of one moment
-GREY = png(Image.new("L", (200, 150), 120))
 
 
 @pytest.fixture(scope="module")
@@ -238,52 +235,6 @@ def test_the_divider_goes_by_key_and_by_hand(done):
     assert divider.get_attribute("aria-valuenow") == "100"
 
 
-def test_the_square_is_nudged_by_button_key_and_hand(done):
-    page = done()
-    page.get_by_label("Adjust the square").check()
-    box = page.locator(".translate .box").first
-    seen = page.locator("[data-seen=before]").get_attribute("src")
-    found = places(page)
-    for name in ("Left", "Down", "Larger", "Turn right"):
-        before = places(page)
-        page.get_by_role("button", name=name, exact=True).click()
-        assert places(page)[0] != before[0]
-        assert places(page)[1] == before[1]
-    expect(page.locator("[data-seen=before]")).not_to_have_attribute("src", seen)
-    for key in ("ArrowUp", "Shift+ArrowRight", "-", "[", "+", "]"):
-        before = places(page)
-        box.press(key)
-        assert places(page)[0] != before[0]
-    edges = box.bounding_box()
-    for corner in (0.5, 1):
-        before = box.evaluate("box => [parseFloat(box.style.left), parseFloat(box.style.width)]")
-        page.mouse.move(edges["x"] + edges["width"] * corner, edges["y"] + edges["height"] * corner)
-        page.mouse.down()
-        page.mouse.move(edges["x"] + edges["width"] * corner + 30, edges["y"] + edges["height"] * corner + 30)
-        page.mouse.up()
-        after = box.evaluate("box => [parseFloat(box.style.left), parseFloat(box.style.width)]")
-        if corner == 0.5:
-            assert after[0] > before[0]
-            assert after[1] == pytest.approx(before[1])
-            edges = box.bounding_box()
-        else:
-            assert after[1] > before[1]
-    page.get_by_role("button", name="As it was found").click()
-    assert places(page) == found
-
-
-def test_nobody_is_told_and_a_square_is_placed_by_hand(opened):
-    page = opened()
-    choose(page, GREY, "grey.png")
-    expect(page.get_by_role("alert")).to_contain_text("No face was found in this picture.")
-    page.get_by_role("button", name="Place a square by hand").click()
-    state(page, "done")
-    expect(page.locator(".translate .box")).to_have_count(1)
-    expect(page.locator(".translate .box")).to_be_focused()
-    expect(page.locator(".tr-nudges")).to_be_visible()
-    expect(said(page)).to_contain_text("happy at 100")
-
-
 def test_a_second_emotion_is_mixed_in(done):
     page = done()
     page.locator(".translate .advanced summary").click()
@@ -295,33 +246,6 @@ def test_a_second_emotion_is_mixed_in(done):
     expect(page).to_have_url(re.compile("with=sad&share=40"))
 
 
-@pytest.mark.parametrize("way", ["drop", "paste"])
-def test_a_photo_comes_by_drop_and_paste(opened, people, way):
-    page = opened()
-    transfer(page, way, "body", png(people))
-    expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
-
-
-def test_an_example_is_changed(opened):
-    page = opened()
-    page.get_by_role("button", name="Example 2").click()
-    expect(said(page)).to_have_text("happy at 100\u00a0%, by StarGAN.", timeout=20_000)
-    assert shown(page, "before").shape == (384, 384, 3)
-
-
-def test_what_is_no_picture_is_told_and_nothing_is_lost(opened, people):
-    page = opened()
-    choose(page, b"hello", "note.png")
-    expect(page.get_by_role("alert")).to_contain_text("note.png: This file is not a picture")
-    choose(page, png(people))
-    expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
-    changed = shown(page)
-    choose(page, b"hello", "note.png")
-    expect(page.locator(".translate .notice")).to_contain_text("note.png: This file is not a picture")
-    state(page, "done")
-    assert np.array_equal(shown(page), changed)
-
-
 def test_a_server_that_is_gone_is_told_and_retried(done):
     page = done()
     cut_off(page)
@@ -331,39 +255,6 @@ def test_a_server_that_is_gone_is_told_and_retried(done):
     page.unroute(REQUESTS)
     page.get_by_role("button", name="Retry").click()
     expect(said(page)).to_contain_text("sad at 100")
-
-
-def test_a_server_that_is_gone_while_it_looks_for_faces_is_retried(opened, people):
-    page = opened()
-    cut_off(page)
-    choose(page, png(people))
-    expect(page.get_by_role("alert")).to_contain_text("The server does not answer.")
-    page.unroute(REQUESTS)
-    page.get_by_role("button", name="Retry").click()
-    expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
-
-
-def test_a_photo_is_saved_at_its_own_size(opened, people, translating):
-    page = opened("&emotion=sad&intensity=50")
-    large = people.resize((1920, 1440), Image.Resampling.BICUBIC)
-    with page.expect_request(lambda request: '"find"' in (request.post_data or "")) as sent:
-        choose(page, png(large))
-    looked = base64.b64decode(sent.value.post_data_json["data"]["photo"])
-    assert Image.open(io.BytesIO(looked)).size == (1024, 768)
-    expect(said(page)).to_contain_text("Face 1 of 2: sad at 50", timeout=20_000)
-    saving = page.expect_request(lambda request: '"save"' in (request.post_data or ""))
-    with saving as asked, page.expect_download() as download:
-        page.get_by_role("button", name="Save photo").click()
-    assert download.value.suggested_filename == "edited_sad_stargan.png"
-    found = download.value.path()
-    assert provenance.read(found).edited == (0.5, 1)
-    [square] = asked.value.post_data_json["data"]["faces"]
-    changed = translating.translate(
-        "stargan", large, np.eye(7)[EMOTIONS.index("sad")], 0.5,
-        [Face(square["x"], square["y"], square["side"], square["roll"])],
-    ).photo  # fmt: skip
-    with Image.open(found) as picture:
-        assert np.array_equal(picture, changed)
 
 
 # --- the page around it ---
