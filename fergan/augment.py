@@ -21,7 +21,7 @@ def diff_augment(
 
     def uniform(low: float, high: float) -> Tensor:
         draw = torch.rand(batch, 1, 1, 1, generator=generator, device=generator.device)[first::of]
-        return (draw * (high - low) + low).to(images.device)
+        return (draw * (high - low) + low).to(images.device, non_blocking=True)
 
     on = (uniform(0, 1) < chance).to(images.dtype)
     images = images + on * uniform(-0.5, 0.5)
@@ -56,7 +56,9 @@ def vary_faces(
     on the generator's device, in one piece.
     """
     batch = len(images)
-    draw = torch.rand(batch, 14, generator=generator, device=generator.device).to(images.device)
+    draw = torch.rand(batch, 14, generator=generator, device=generator.device).to(
+        images.device, non_blocking=True
+    )
     if strength > 0:
         turn, shear, wide, high, right, down, light, contrast = (
             strength * (2 * column - 1)[:, None] for column in draw[:, :8].unbind(1)
@@ -109,8 +111,10 @@ def mix_faces(
     if chance <= 0:
         return images, target
     weight, on = torch.rand(2, len(images), generator=generator, device=generator.device)
-    other = torch.randperm(len(images), generator=generator, device=generator.device).to(images.device)
-    weight = torch.where(on < chance, weight, torch.ones_like(weight)).to(images.device)
+    other = torch.randperm(len(images), generator=generator, device=generator.device).to(
+        images.device, non_blocking=True
+    )
+    weight = torch.where(on < chance, weight, torch.ones_like(weight)).to(images.device, non_blocking=True)
     each = weight[:, None, None, None]
     return (
         each * images + (1 - each) * images[other],
@@ -132,8 +136,12 @@ def lend_features(images: Tensor, generator: torch.Generator, chance: float) -> 
     """
     if chance <= 0:
         return images
-    draw = torch.rand(len(images), 5, generator=generator, device=generator.device).to(images.device)
-    other = torch.randperm(len(images), generator=generator, device=generator.device).to(images.device)
+    draw = torch.rand(len(images), 5, generator=generator, device=generator.device).to(
+        images.device, non_blocking=True
+    )
+    other = torch.randperm(len(images), generator=generator, device=generator.device).to(
+        images.device, non_blocking=True
+    )
     places = torch.tensor(PLACES, device=images.device)[(draw[:, 0] < 0.5).long()]
     size = places[:, 2:] * (0.8 + 0.4 * draw[:, 1:2])
     middle = places[:, :2] + 0.4 * (draw[:, 2:4] - 0.5) * size
@@ -158,7 +166,9 @@ def bend_faces(images: Tensor, generator: torch.Generator, reach: float) -> Tens
     """
     if reach <= 0:
         return images
-    draw = torch.rand(len(images), 2, 5, 5, generator=generator, device=generator.device).to(images.device)
+    draw = torch.rand(len(images), 2, 5, 5, generator=generator, device=generator.device).to(
+        images.device, non_blocking=True
+    )
     flow = torch.nn.functional.interpolate(
         2 * draw - 1, images.shape[2:], mode="bicubic", align_corners=True
     ).clamp(-1, 1)

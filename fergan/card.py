@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from fergan.checkpoint import EVOLUTION, Checkpoint
+from fergan.data import FER2013
 from fergan.metrics import METRICS
 
 PICTURES = (EVOLUTION, "samples.png", "confusion.png", "reliability.png")
@@ -118,6 +119,8 @@ ABOUT = {
     ),
 }
 SEEN = "PublicTest and PrivateTest without the faces that stand in Training"
+LED = "PrivateTest without the faces that stand in Training"
+"""What translators are measured on: PublicTest chose the guide's epoch."""
 TESTS = {
     "private": "PrivateTest, all of it",
     "private_clean": "PrivateTest without the faces that stand in Training",
@@ -145,19 +148,22 @@ def write_card(checkpoint: Checkpoint, pictures: Collection[str] = PICTURES) -> 
     emotions = str(checkpoint.config.get("emotions", "")).replace(",", ", ")
     words = {"size": f"{size}x{size}", "side": size, "emotions": emotions}
     words["features"] = checkpoint.config.get("features", "?")
+    ours = _ours(checkpoint)
+    whose = "FER2013's" if ours else "its maker's own"
+    sources = "\n".join(([SOURCES] if ours else []) + ([f"- {about.paper}."] if about.paper else []))
     parts = [
         f"---\n{_head(checkpoint, about)}\n---",
         f"# {about.title}, {checkpoint.preset} preset",
-        f"{about.does.format(**words)} Trained on FER2013's Training split for {checkpoint.images_seen:,} images"
+        f"{about.does.format(**words)} Trained on {whose} Training split for {checkpoint.images_seen:,} images"
         f" ({checkpoint.step:,} steps).",
         _pictures(checkpoint, about, pictures),
         f"## Use\n\n{about.use} {about.misuse}\n\n{_usage(checkpoint, about.how.format(**words))}",
         _evaluation(checkpoint),
-        f"## Training data\n\n{DATA}\n\nFingerprint of what was read: `{checkpoint.data or 'unknown'}`.",
+        f"## Training data\n\n{DATA if ours else OWN_DATA}\n\nFingerprint of what was read: `{checkpoint.data or 'unknown'}`.",
         f"## Procedure\n\n{_procedure(checkpoint)}",
         f"## Limits and bias\n\n{_limits(checkpoint)}",
-        f"## Licence\n\n{LICENCE}",
-        f"## Citation\n\n{SOURCES}" + (f"\n- {about.paper}." if about.paper else ""),
+        f"## Licence\n\n{LICENCE if ours else OWN_LICENCE}",
+        f"## Citation\n\n{sources}" if sources else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -167,6 +173,7 @@ labelled by people; 28,709 are Training (angry 3,995, disgust 436, fear 4,097, h
 neutral 4,965), 3,589 PublicTest and 3,589 PrivateTest. 3,369 of them are exact duplicates in 1,516 groups, 57 of which
 have unlike labels; 280 faces of PublicTest and 288 of PrivateTest stand in Training too, and are left out of tests here
 unless a line says otherwise. Flat images, and those that most raters called no face, are left out of Training."""
+OWN_DATA = "Faces of its maker's own, in folders named by emotion; who they are, its maker knows."
 LIMITS = """FER2013's labels are a guess from a posed picture: the majority of FER+'s ten raters agrees with 65 % of them (Barsoum et al.
 2016), and a person who labels again with 65 ± 5 % (Goodfellow et al. 2013). Disgust has 436 training images.
 
@@ -174,11 +181,19 @@ The people are those whom an image search found in 2013, not a sample of anyone:
 sex and culture were not written down, so how much worse the model does on some of them cannot be measured with this
 data; expect that it does. An emotion here is an appearance as strangers named it, in seven words, not what
 somebody feels."""
+OWN_LIMITS = """Whoever its maker did not collect, it does not know: expect that it is worse on them. An emotion here is an appearance
+as strangers named it, in seven words, not what somebody feels."""
 LICENCE = """FER2013 came with no licence for its images, so these weights are for research and demonstration alone. The FER+
 votes are under the MIT licence."""
+OWN_LICENCE = "Ask its maker under which licence the faces came that these weights are made of."
 SOURCES = """- Goodfellow et al. 2013, Challenges in Representation Learning: A Report on Three Machine Learning Contests (FER2013).
 - Barsoum et al. 2016, Training Deep Networks for Facial Expression Recognition with Crowd-Sourced Label Distribution
   (FER+ votes)."""
+
+
+def _ours(checkpoint: Checkpoint) -> bool:
+    """Whether it learnt from FER2013; checkpoints that say nothing are older than the choice, and did."""
+    return bool(checkpoint.training.get("faces", FER2013) == FER2013)
 
 
 def _about(model: str) -> About:
@@ -193,7 +208,7 @@ def _head(checkpoint: Checkpoint, about: About) -> str:
         "pipeline_tag": about.task,
         "license": "other",
         "license_name": "research-only",
-        "tags": [*kind, "faces", "emotion", "fer2013"],
+        "tags": [*kind, "faces", "emotion", *(["fer2013"] if _ours(checkpoint) else [])],
     }
     if results := list(_results(checkpoint, about)):
         head["metrics"] = list(dict.fromkeys(m["type"] for result in results for m in result["metrics"]))
@@ -219,33 +234,41 @@ def _yaml(values: Mapping[str, Any], margin: str = "") -> Iterator[str]:
 def _results(checkpoint: Checkpoint, about: About) -> Iterator[dict[str, Any]]:
     """What was measured, in the form of model-index: a result for each set of faces."""
     found, training = checkpoint.metrics, checkpoint.training
+    ours = {"name": "FER2013", "type": "fer2013"}
+    data = ours if _ours(checkpoint) else {"name": "its maker's own", "type": "image-folders"}
     if checkpoint.model == "classifier":
         scores = {"accuracy": "accuracy", "ece": "calibration error"}
         for name, words in TESTS.items():
             own = found.get(name, {})
             how = {"n": own.get("n"), "seed": training.get("seed"), "command": training.get("command")}
-            yield from _result(about.task, words, scores, own, how)
+            yield from _result(about.task, words, scores, own, how, data)
         return
     known = {name: words for name, (words, _) in LIKENESS.items() if not name.startswith("chance")}
     if checkpoint.model != "identity":
         real = ("n", "accuracy_real")  # of the faces, not of the model
         known = {name: metric.title for name, metric in METRICS.items() if name not in real}
     how = {name: found.get(name) for name in ("n", "n_real", "seeds", "judge", "evaluation_data", "command")}
-    yield from _result(about.task, SEEN, known, found, how)
+    seen = LED if checkpoint.model in ("stargan", "guided") else SEEN
+    yield from _result(about.task, seen, known, found, how, data)
 
 
 def _result(
-    task: str, split: str, known: Mapping[str, str], found: Mapping[str, Any], how: Mapping[str, Any]
+    task: str,
+    split: str,
+    known: Mapping[str, str],
+    found: Mapping[str, Any],
+    how: Mapping[str, Any],
+    data: Mapping[str, str],
 ) -> Iterator[dict[str, Any]]:
     """One result with the known metrics that were found, and how; none where there are none."""
     metrics = [
         {"type": name, "value": found[name], "name": title}
         for name, title in known.items()
-        if isinstance(found.get(name), int | float) and math.isfinite(found[name])
+        if isinstance(found.get(name), int | float) and abs(found[name]) < math.inf
     ]
     if metrics:
         args = {name: value for name, value in how.items() if value is not None}
-        told = {"name": "FER2013", "type": "fer2013", "split": split} | ({"args": args} if args else {})
+        told = {**data, "split": split} | ({"args": args} if args else {})
         yield {"task": {"type": task}, "dataset": told, "metrics": metrics}
 
 
@@ -363,7 +386,8 @@ def _limits(checkpoint: Checkpoint) -> str:
         read = told[0]["recall"] if told else {}
     worst = sorted(read, key=lambda name: read[name])[:2]
     words = " and ".join(f"{name} ({read[name]:.0%})" for name in worst)
-    return f"{LIMITS}\n\nRead worst, by emotion: {words}." if words else LIMITS
+    limits = LIMITS if _ours(checkpoint) else OWN_LIMITS
+    return f"{limits}\n\nRead worst, by emotion: {words}." if words else limits
 
 
 def _percent(value: float | None) -> str:

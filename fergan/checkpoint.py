@@ -24,6 +24,8 @@ from fergan.models import preset
 
 FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+MOST = 4096
+"""What a number of a config may be: more would ask for more memory than any machine has."""
 EVOLUTION, HISTORY = "evolution.webp", "history.json"
 """Beside them where a training left them: fixed noise from the first step on, and the curves of its log."""
 
@@ -51,12 +53,18 @@ class Checkpoint:
             ValueError: an unknown model or preset, a field too many, or values that the config refuses.
         """
         cls = preset(self.model, self.preset).config
-        known = {f.name for f in dataclasses.fields(cls)}
-        if unknown := sorted(self.config.keys() - known):
+        known: dict[str, Any] = {f.name: type(f.default) for f in dataclasses.fields(cls)}
+        if unknown := sorted(self.config.keys() - known.keys()):
             raise ValueError(f"the {self.model} config has no field {', '.join(unknown)}.")
+        for name, value in self.config.items():
+            kind = known[name]
+            if type(value) is not kind and not (kind is float and type(value) is int):
+                raise ValueError(f"{name} must be of type {kind.__name__}, got {value!r:.80}.")
+            if kind in (int, float) and not 0 <= value <= MOST:
+                raise ValueError(f"{name} must be from 0 to {MOST}, got {value!r:.80}.")
         try:
             return cls(**self.config)
-        except TypeError as error:
+        except (TypeError, ArithmeticError) as error:
             raise ValueError(f"the {self.model} config does not fit: {error}.") from error
 
 

@@ -159,7 +159,7 @@ def _rows(emotion: ArrayLike, count: int) -> Tensor:
     """
     try:
         rows = emotions.normalize(torch.from_numpy(np.asarray(emotion).astype(np.float32)))
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"Emotion weights: {error}") from error
     if rows.shape != (count, len(emotions.EMOTIONS)):
         raise ValueError(f"Each face needs a row of emotion; got {tuple(rows.shape)} for {count} faces.")
@@ -174,8 +174,8 @@ def _amounts(intensity: ArrayLike, count: int) -> Tensor:
     """
     try:
         amounts = np.asarray(intensity).astype(np.float32)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"Intensity runs from 0 to {MOST}; got {intensity!r}.") from error
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"Intensity runs from 0 to {MOST}; got {intensity!r:.80}.") from error
     if amounts.shape != (count,):
         raise ValueError(f"Each face needs an intensity; got {amounts.shape} for {count} faces.")
     right = (amounts >= 0) & (amounts <= MOST)  # not a number is neither

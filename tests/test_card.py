@@ -101,6 +101,16 @@ def test_what_was_measured_is_the_hubs_own_model_index(described, due):
     assert "Evaluation" in sections(text)
 
 
+def test_faces_of_ones_own_are_not_said_to_be_fer2013():
+    text = write_card(Checkpoint("acgan", "fixed", {}, training={"faces": "own"}, metrics=DRAWN))
+    assert "FER2013" not in text
+    assert "fer2013" not in ModelCard(text).data.tags
+    assert ModelCard(text).data.eval_results[0].dataset_name == "its maker's own"
+    assert "Trained on its maker's own Training split" in text
+    assert "Faces of its maker's own" in text
+    assert "Odena" in text
+
+
 def test_a_model_that_nothing_is_told_of_yet_has_a_card_too():
     data = ModelCard(write_card(Checkpoint("newgan", "fixed", {}, metrics=DRAWN))).data
     assert data.pipeline_tag == "unconditional-image-generation"

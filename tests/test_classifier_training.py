@@ -189,7 +189,7 @@ def test_a_network_that_is_born_again_learns_in_part_what_it_reads(faces, tmp_pa
     with pytest.raises(ValueError, match="is of a run with began_from"):
         train(dataclasses.replace(again, resume=True, start=other))
     with pytest.raises(ValueError, match="name that one with --start"):
-        train(dataclasses.replace(again, start=""))
+        train(dataclasses.replace(again, start="", out=str(tmp_path / "third")))
 
 
 def test_early_stopping_ends_a_run_and_keeps_the_best(faces, tmp_path, monkeypatch):

@@ -94,6 +94,21 @@ def test_two_runs_are_one(faces, tmp_path):
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
+def test_a_run_is_not_written_over(faces, tmp_path):
+    train(config(faces, tmp_path))
+    before = (tmp_path / "log.jsonl").read_bytes()
+    with pytest.raises(ValueError, match="holds a run: go on with it by --resume, or name another folder"):
+        train(config(faces, tmp_path))
+    assert (tmp_path / "log.jsonl").read_bytes() == before
+
+
+def test_what_a_run_without_a_state_left_is_no_part_of_the_next(faces, tmp_path):
+    (tmp_path / "frames").mkdir()
+    Image.new("L", (348, 298)).save(tmp_path / "frames" / "0000000512.png")
+    train(config(faces, tmp_path, images=16))
+    assert [page.stem for page in (tmp_path / "frames").glob("*.png")] == ["0000000016"]
+
+
 def test_another_network_is_not_resumed(faces, tmp_path):
     train(config(faces, tmp_path))
     with pytest.raises(ValueError, match="is of a run with config"):
@@ -137,7 +152,7 @@ def test_a_guide_draws_the_generator_to_what_was_asked_and_learns_nothing(faces,
     sentence = train(config(faces, tmp_path / "run", set=asked, guide=str(tmp_path / "guide")))
     assert sentence.startswith("Stopped: 64 images seen")
     with pytest.raises(ValueError, match="no classifier for a loss"):
-        train(config(faces, tmp_path / "run", set=asked, guide=str(tmp_path / "judge")))
+        train(config(faces, tmp_path / "other", set=asked, guide=str(tmp_path / "judge")))
 
 
 @pytest.mark.parametrize(("model", "name"), EACH)

@@ -141,6 +141,8 @@ def test_real_faces_of_the_grids_stay_out_of_checkpoints(config):
     train(settings)
     assert (settings.folder / "frames" / "0000000016.png").is_file()
     assert not (settings.folder / "checkpoints" / "0000000016" / "evolution.webp").exists()
+    train(config(images=32, resume=True))  # its grids are drawn faces, those of before are not
+    assert not (settings.folder / "checkpoints" / "0000000032" / "evolution.webp").exists()
 
 
 @pytest.mark.parametrize(("preset", "stop"), [("fixed", 8), ("fixed", 24), ("published", 24)])

@@ -117,7 +117,7 @@ def test_a_guided_translator_is_measured_and_its_card_shows_what_is_there(house)
 
 def test_the_tables_name_the_command(house):
     text = translation.evaluate(dataclasses.replace(config(house, "stargan", teacher=""), write=False))
-    assert "| translator | N | FID" in text
+    assert "| translator | N | target read" in text
     assert "| happy |" in text
     assert "--n 20 --cpu`" in text
 

@@ -107,7 +107,7 @@ def fit(
             if epoch != begun:
                 learner.begin(epoch)
                 begun = epoch
-            rows = schedule.rows(learner.steps).to(learner.device)
+            rows = schedule.rows(learner.steps).to(learner.device, non_blocking=True)
             means.add(learner.step(pixels[rows], target[rows], schedule.rate(learner.steps)))
             bar.update(len(rows))
             if log and learner.steps % LOG_EVERY == 0:
@@ -234,9 +234,11 @@ def learn(
     Only the main process writes.
 
     Raises:
-        ValueError: a state of another run, or a batch that the processes cannot share.
+        ValueError: a folder that holds a run, a state of another, or a batch that the processes cannot share.
         FloatingPointError: a loss that is not finite.
     """
+    if not config.resume:
+        run.vacant(folder)
     network_config, recipe = config.settings()
     own = identity(config, parts, fold)
     network = build(config, network_config)
@@ -283,6 +285,7 @@ def learn(
         "processes": accelerator.num_processes,
         "precision": str(learner.dtype).removeprefix("torch."),
         "seed": config.seed,
+        "faces": parts.training.name,
         "minutes": round(before + stopper.elapsed, 1),
         "command": run.command(
             "train.classifier", config, without=("out", "resume", "minutes", "images", "save_minutes")

@@ -25,7 +25,7 @@ from fergan.models.classifier import Classifier
 from train import transfer
 
 BATCH = 128  # the same for every set: rounding depends on the shape of a batch
-VERSION = 1  # a change of what a reader gives needs another, or old caches stay in use
+VERSION = 2  # a change of what a reader gives needs another, or old caches stay in use
 INCEPTION_SIZE = 299
 Reading = dict[str, Tensor]
 """What a network says of N faces: `features` float32 [N, F] and, for a judge, `predicted` int64 [N]."""
@@ -188,7 +188,7 @@ class _Script(nn.Module):
 
 
 class _Normalised(nn.Module):
-    """Pixels 0..255 in the range that torchvision's weights learnt from, then the network."""
+    """Pixels 0..255 as ImageNet's, then the network: which takes them to [-1, 1], what its weights learnt from."""
 
     mean: Tensor
     std: Tensor
@@ -205,7 +205,7 @@ class _Normalised(nn.Module):
 
 def _torchvision_inception(path: Path) -> nn.Module:
     network = transfer._torchvision().models.inception_v3(
-        weights=None, init_weights=False, transform_input=False
+        weights=None, init_weights=False, transform_input=True
     )
     try:
         network.load_state_dict(torch.load(path, weights_only=True, map_location="cpu"))

@@ -222,7 +222,7 @@ def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, data.B
         recipe.flip,
         recipe.fake_power,
     )
-    return game, batches, identity(config.model, config.preset, model_config, recipe, faces.fingerprint)
+    return game, batches, identity(config.model, config.preset, model_config, recipe, faces)
 
 
 def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches) -> dict[str, Any]:
@@ -298,7 +298,13 @@ def train_bank(config: TrainConfig, accelerator: Accelerator) -> str:
 
 
 def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
-    """One sitting at one run, to its end."""
+    """One sitting at one run, to its end.
+
+    Raises:
+        ValueError, FileNotFoundError: a folder, data or settings that do not fit, in a sentence.
+    """
+    if not config.resume:
+        run.vacant(config.folder)
     game, batches, own = prepare(config, accelerator)
     recipe, share, last = game.recipe, game.share, {}
     if config.resume:

@@ -245,6 +245,8 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
         ValueError, FileNotFoundError: data or settings that do not fit, in a sentence.
         FloatingPointError: a loss that is not finite.
     """
+    if not config.resume:
+        run.vacant(config.folder)
     network_config, recipe = config.settings()
     parts = split(data.load(config.data, size=config.size, channels=config.channels))
     own = {
@@ -277,7 +279,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
     bar = tqdm(total=planned, initial=learner.seen, unit="img", smoothing=0.05, disable=log is None)
     with bar, stopper.catching():
         while (reason := stopper.reason(learner.seen, accelerator)) is None:
-            rows = shuffle.rows(learner.steps).to(learner.device)
+            rows = shuffle.rows(learner.steps).to(learner.device, non_blocking=True)
             progress = (learner.seen + len(rows)) / planned
             means.add(learner.step(pixels[rows], run.cosine(recipe.learning_rate, progress)))
             bar.update(len(rows))
@@ -305,6 +307,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
         "processes": accelerator.num_processes,
         "precision": str(learner.dtype).removeprefix("torch."),
         "seed": config.seed,
+        "faces": parts.training.name,
         "minutes": round(before + stopper.elapsed, 1),
         "command": run.command(
             "train.identity", config, without=("out", "resume", "minutes", "images", "save_minutes")

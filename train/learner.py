@@ -174,7 +174,7 @@ class Learner:
         recipe = self.recipe
         if recipe.flip:
             mirrored = torch.rand(len(pixels), 1, 1, 1, generator=self.rng) < 0.5
-            pixels = torch.where(mirrored.to(pixels.device), pixels.flip(-1), pixels)
+            pixels = torch.where(mirrored.to(pixels.device, non_blocking=True), pixels.flip(-1), pixels)
         images = vary_faces(to_model(pixels), self.rng, recipe.augment, recipe.erase)
         images, target = mix_faces(images, target, self.rng, recipe.mixup)
         own = self.share.rows(images).contiguous(memory_format=torch.channels_last)

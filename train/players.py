@@ -61,11 +61,13 @@ class Players:
 
     def rand(self, *shape: int, dim: int = 0) -> Tensor:
         """Numbers in [0, 1), a row for each image in `dim`; drawn on the CPU, so that a run repeats on any device."""
-        return self.share.draw(torch.rand, *shape, generator=self.rng, dim=dim).to(self.device)
+        return self.share.draw(torch.rand, *shape, generator=self.rng, dim=dim).to(
+            self.device, non_blocking=True
+        )
 
     def randn(self, *shape: int) -> Tensor:
         """As `rand`, standard normal."""
-        return self.share.draw(torch.randn, *shape, generator=self.rng).to(self.device)
+        return self.share.draw(torch.randn, *shape, generator=self.rng).to(self.device, non_blocking=True)
 
     def update(self, name: str, accelerator: Accelerator) -> None:
         """One optimizer step of a network, with the mean gradient of all processes."""

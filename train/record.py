@@ -20,6 +20,7 @@ from tqdm import tqdm
 from fergan.card import write_card
 from fergan.checkpoint import EVOLUTION, HISTORY, Checkpoint, replace_file
 from fergan.checkpoint import save as save_checkpoint
+from fergan.data import Faces
 from fergan.emotions import EMOTIONS, index
 from fergan.images import CAPTION, sheet, to_array
 from fergan.models import draw_noise
@@ -127,7 +128,8 @@ class Recorder:
 
     def save_state(self, tensors: dict[str, Tensor], **now: Any) -> None:
         """Everything that the next step depends on, in one file; `now`: step, seen, minutes, collapsed_at."""
-        run.save_state(self.folder / run.STATE, tensors, {**self.identity, "changes": self.changes, **now})
+        facts = {**self.identity, "changes": self.changes, "public": self.public, **now}
+        run.save_state(self.folder / run.STATE, tensors, facts)
 
     def frame(self, generator: nn.Module, seen: int) -> None:
         """The grid of now."""
@@ -149,6 +151,7 @@ class Recorder:
             data=self.identity["data"],
             training={
                 **self.training,
+                "faces": self.identity["faces"],
                 "minutes": round(minutes, 1),
                 "collapsed_at": collapsed_at,
                 **self.identity["recipe"],
@@ -219,6 +222,9 @@ class Session:
         self.flags, self.accelerator, self.average, self.state = flags, accelerator, average, state
         self.step, self.seen, self.before = last.get("step", 0), last.get("seen", 0), last.get("minutes", 0.0)
         main = accelerator.is_main_process
+        public = public and last.get("public", True)  # grids of before stay in the evolution
+        if main and not last:  # what a run without a state has left
+            shutil.rmtree(flags.folder / "frames", ignore_errors=True)
         changes = last.get("changes", [])
         self.recorder = Recorder(flags.folder, own, facts, changes, paint, public) if main else None
         self.log = run.Log(flags.folder, self.seen) if main else None
@@ -356,7 +362,7 @@ def recipe_changes(path: Path, facts: dict[str, Any], own: dict[str, Any]) -> di
         ValueError: a state of another model, config or data.
     """
     for key, value in own.items():
-        if key != "recipe" and facts[key] != value:
+        if key != "recipe" and facts.get(key, value) != value:
             raise ValueError(f"{path} is of a run with {key} {facts[key]}; this one has {value}.")
     old, now = facts["recipe"], own["recipe"]  # of a code whose recipes had other names, perhaps
     changed = {k: [old.get(k), now.get(k)] for k in {**old, **now} if old.get(k) != now.get(k)}
@@ -374,12 +380,13 @@ def told(device: torch.device, processes: int, dtype: torch.dtype, seed: int) ->
     }
 
 
-def identity(model: str, preset: str, config: Any, recipe: Any, fingerprint: str) -> dict[str, Any]:
+def identity(model: str, preset: str, config: Any, recipe: Any, faces: Faces) -> dict[str, Any]:
     """What makes two runs the same experiment, as JSON can hold it."""
     return {
         "model": model,
         "preset": preset,
         "config": dataclasses.asdict(config),
         "recipe": dataclasses.asdict(recipe),
-        "data": fingerprint,
+        "data": faces.fingerprint,
+        "faces": faces.name,
     }

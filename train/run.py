@@ -116,12 +116,25 @@ def launch(flags: type[F], description: str, train: Callable[[F, Accelerator], s
         accelerator.end_training()
 
 
+@contextmanager
+def exact() -> Iterator[None]:
+    """Within, a GPU multiplies in full float32, as a CPU does: what is measured is the same on both."""
+    before = torch.backends.cudnn.allow_tf32, torch.get_float32_matmul_precision()
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+    try:
+        yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before[0]
+        torch.set_float32_matmul_precision(before[1])
+
+
 def measure(flags: type[T], description: str, work: Callable[[T], str], failed: str) -> None:
     """A measuring script's command line: prints what the work found, or `failed` and why, in a sentence."""
     config = parse_args(flags, description)
-    torch.backends.cudnn.allow_tf32 = False  # else a GPU's numbers are not a CPU's
     try:
-        print(work(config))
+        with exact():
+            print(work(config))
     except (OSError, ValueError) as error:
         fail(f"{failed}: {error}")
 
@@ -305,6 +318,18 @@ def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     with safe_open(path, framework="pt") as stored:
         facts = json.loads(stored.metadata()["facts"])
         return {name: stored.get_tensor(name) for name in stored.keys()}, facts  # noqa: SIM118 (no mapping)
+
+
+def vacant(folder: Path) -> None:
+    """Says no where a run has left its state or a checkpoint: a new one would write over them.
+
+    Raises:
+        ValueError: what to do instead.
+    """
+    if (folder / STATE).is_file() or any(folder.glob("checkpoint*")):
+        raise ValueError(
+            f"{folder} holds a run: go on with it by --resume, or name another folder with --out."
+        )
 
 
 def module_state(network: nn.Module, prefix: str) -> dict[str, Tensor]:

@@ -204,12 +204,18 @@ def prepare(
     if teacher is not None:  # once, rather than each time that a face is drawn
         rows = torch.cat([rows, game.readings(training.images).expand(*rows.shape)], dim=-1)
     batches = data.Batches(training.to(device), rows, recipe.batch, config.seed, recipe.power, recipe.flip)
-    own = identity("stargan", config.preset, network, recipe, faces.fingerprint)
+    own = identity("stargan", config.preset, network, recipe, faces)
     return game, batches, examples(config, faces, recipe.typical), own
 
 
 def train(config: TrainConfig, accelerator: Accelerator) -> str:
-    """Runs until images, minutes or a signal say stop, and says which; see Recorder for what it writes."""
+    """Runs until images, minutes or a signal say stop, and says which; see Recorder for what it writes.
+
+    Raises:
+        ValueError, FileNotFoundError: a folder, data or settings that do not fit, in a sentence.
+    """
+    if not config.resume:
+        run.vacant(config.folder)
     game, batches, shown, own = prepare(config, accelerator)
     recipe, share, last = game.recipe, game.share, {}
     if config.resume:

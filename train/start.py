@@ -6,6 +6,7 @@ moments begin anew, and the discriminator may learn alone until it has something
 
 import dataclasses
 import json
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -55,10 +56,8 @@ def start(
 
     Raises:
         FileNotFoundError: no checkpoint there.
-        ValueError: one of another model, shape or data, or a run that has begun already.
+        ValueError: one of another model, shape or data.
     """
-    if (run / "log.jsonl").exists():
-        raise ValueError(f"{run} holds a run: go on with it by --resume, or name another folder with --out.")
     described, network = checkpoint.load(folder)
     facts = {
         "model": described.model,
@@ -94,7 +93,8 @@ def start(
 
 def unroll(folder: Path, described: Checkpoint, run: Path) -> None:
     """The frames and the log that a checkpoint's evolution and history were made of, as far as they tell."""
-    (run / "frames").mkdir(parents=True, exist_ok=True)
+    shutil.rmtree(run / "frames", ignore_errors=True)  # of a run that has left no state
+    (run / "frames").mkdir(parents=True)
     told: dict[str, Any] = {"frames": [], "curves": {}, "notes": []}
     if (folder / HISTORY).is_file():
         told = json.loads((folder / HISTORY).read_text())

@@ -119,15 +119,18 @@ def train(config: VariantsConfig, accelerator: Accelerator) -> str:
     """
     if accelerator.num_processes > 1:
         raise ValueError("train.variants runs as one process: start it without a launcher.")
-    bench = evaluate.Evaluation(config.evaluation())  # first: it refuses in seconds
+    with run.exact():
+        bench = evaluate.Evaluation(config.evaluation())  # first: it refuses in seconds
     runs = {name: config.folder / name for name in [*VARIANTS, OURS]}
     for name in runs:
         session = gan.sit(config.training(name), accelerator)
         accelerator.print(f"{name}: {session.sentence}")
         if session.stopper.signal:
             return "Stopped by a signal before all were trained; go on with --resume."
-    lines = [list(HEAD), ["---"] * len(HEAD), *(row(bench, place) for place in runs.values())]
-    for title, found in bench.floors().items():
+    with run.exact():
+        lines = [list(HEAD), ["---"] * len(HEAD), *(row(bench, place) for place in runs.values())]
+        floors = bench.floors()
+    for title, found in floors.items():
         lines.append(
             [title, "", *(METRICS[name].show(found[name]) for name in ("fid", "diversity")), "", "", ""]
         )

@@ -50,8 +50,10 @@ def base_size(image_size: int, patch: int) -> int:
     """The side of the smallest feature map: `image_size / (patch * 2**BASE_LEVELS)`.
 
     Raises:
-        ValueError: the division leaves a rest.
+        ValueError: the division leaves a rest, or there is no patch.
     """
+    if patch < 1:
+        raise ValueError(f"patch must be 1 or more, got {patch}.")
     divisor = patch * 2**BASE_LEVELS
     if image_size < divisor or image_size % divisor:
         raise ValueError(f"image_size must be a multiple of {divisor} (8 x patch {patch}), got {image_size}.")

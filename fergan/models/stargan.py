@@ -73,9 +73,10 @@ def warp(images: Tensor, flow: Tensor) -> Tensor:
 
     Spatial transformer (Jaderberg et al. 2015, eq. 3), bilinear; what comes from outside is the border.
     """
-    batch, _, height, width = images.shape
-    eye = torch.eye(2, 3, device=images.device)[None].expand(batch, -1, -1)
-    grid = F.affine_grid(eye, [batch, 1, height, width], align_corners=False)
+    down, right = (  # in float32 under autocast too, where affine_grid would round places to 0.1 of a pixel
+        (2 * torch.arange(side, device=images.device) + 1) / side - 1 for side in images.shape[2:]
+    )
+    grid = torch.stack(torch.meshgrid(right, down, indexing="xy"), dim=-1)
     places = grid + 2 * flow.permute(0, 2, 3, 1)
     return F.grid_sample(images, places.to(images.dtype), padding_mode="border", align_corners=False)
 
