@@ -1,7 +1,8 @@
 """People's answers in the quiz, counted: error rates with their confidence intervals. Nothing is kept."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,8 @@ MOST = 5000
 """Sessions that are counted at once."""
 LONGEST = 200
 """Rounds of one session, and signs of a name: more than any quiz has."""
+NAMES = 100
+"""Models, and networks that played along, that are told apart: each model is a row, each network a column."""
 Z95 = 1.959963984540054  # of the normal distribution, 95 % lie within so many deviations
 
 
@@ -66,7 +69,7 @@ def summary(sessions: Any) -> dict[str, Any]:
     face was, by model, by emotion; each with the rates of the person and of the networks.
 
     Raises:
-        ValueError: anything that is no list of sessions.
+        ValueError: anything that is no list of sessions, or that names more than NAMES models or networks.
     """
     if not isinstance(sessions, list) or len(sessions) > MOST:
         raise ValueError(f"Results are a list of at most {MOST} sessions.")
@@ -81,35 +84,47 @@ def summary(sessions: Any) -> dict[str, Any]:
 def _told(sessions: Sequence[Session]) -> dict[str, Any]:
     answers = [answer for session in sessions for answer in session.answers]
     machines = list(dict.fromkeys(name for answer in answers for name in answer.machines))
-    rows: list[dict[str, Any]] = []
+    models = sorted({answer.model for answer in answers if answer.model})
+    if max(len(machines), len(models)) > NAMES:
+        raise ValueError(f"Results name at most {NAMES} models and {NAMES} networks that played along.")
+    truths = (REAL, FAKE) if sessions[0].mode == "real" else ()
+    groups = [
+        ("all", ""),
+        *(("truth", name) for name in truths),
+        *(("model", name) for name in models),
+        *(("emotion", name) for name in EMOTIONS),
+    ]
+    said: Counter[tuple[str, str | None, str | None]] = Counter()  # of a group, by people (None) or a network
+    wrong = said.copy()
+    for answer in answers:  # each once, however many groups there are
+        mine = ("all", ""), ("truth", answer.truth), ("model", answer.model), ("emotion", answer.emotion)
+        for who, word in ((None, answer.said), *answer.machines.items()):
+            for kind, name in mine:
+                said[kind, name, who] += 1
+                wrong[kind, name, who] += word != answer.truth
 
-    def add(kind: str, names: Iterable[str], key: Callable[[Answer], str | None]) -> None:
-        for name in names:
-            group = [answer for answer in answers if key(answer) == name]
-            if group:
-                rates = {machine: _rate(group, machine) for machine in machines}
-                rows.append({"kind": kind, "name": name, "people": _rate(group), "machines": rates})
+    def rate(kind: str, name: str, who: str | None = None) -> dict[str, float] | None:
+        return _rate(wrong[kind, name, who], said[kind, name, who])
 
-    add("all", [""], lambda answer: "")
-    if sessions[0].mode == "real":
-        add("truth", (REAL, FAKE), lambda answer: answer.truth)
-    add("model", sorted({answer.model for answer in answers if answer.model}), lambda answer: answer.model)
-    add("emotion", EMOTIONS, lambda answer: answer.emotion)
+    rows = [
+        {
+            "kind": kind,
+            "name": name,
+            "people": rate(kind, name),
+            "machines": {who: rate(kind, name, who) for who in machines},
+        }
+        for kind, name in groups
+        if said[kind, name, None]
+    ]
     return {"sessions": len(sessions), "machines": machines, "rows": rows}
 
 
-def _rate(group: Sequence[Answer], machine: str | None = None) -> dict[str, float] | None:
-    """Errors among the answers, of people or of one network; None where it answered none of them."""
-    said = [
-        (answer.said if machine is None else answer.machines[machine], answer.truth)
-        for answer in group
-        if machine is None or machine in answer.machines
-    ]
-    if not said:
+def _rate(errors: int, n: int) -> dict[str, float] | None:
+    """Errors among n answers, with the interval; None where there was no answer."""
+    if not n:
         return None
-    errors = sum(word != truth for word, truth in said)
-    low, high = wilson(errors, len(said))
-    return {"n": len(said), "errors": errors, "rate": errors / len(said), "low": low, "high": high}
+    low, high = wilson(errors, n)
+    return {"n": n, "errors": errors, "rate": errors / n, "low": low, "high": high}
 
 
 def _session(fields: Any) -> Session:

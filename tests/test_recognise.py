@@ -175,6 +175,7 @@ def test_examples_are_drawn_here(ask):
         ("recognise", sent(png(Image.new("L", (48, 48)))) | {"model": "jury"}, "There is no model 'jury'"),
         ("explain", {"face": "", "emotion": "happy", "model": "judge"}, "not a picture"),
         ("explain", {"face": sent(png(Image.new("L", (48, 48))))["photo"], "emotion": "joy", "model": "judge"}, "Unknown emotion 'joy'"),
+        ("explain", {"face": sent(png(Image.new("L", (48, 513))))["photo"], "emotion": "sad", "model": "judge"}, "at most 512 pixels wide"),
     ],
 )  # fmt: skip
 def test_requests_that_make_no_sense_get_a_sentence(ask, verb, fields, words):

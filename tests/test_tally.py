@@ -71,6 +71,19 @@ def test_answers_are_counted_by_truth_model_and_emotion():
     assert tally.summary([]) == {}
 
 
+@pytest.mark.parametrize("named", ["model", "machines"])
+def test_only_so_many_names_are_told_apart(named):
+    """Each is a row or a column of what is answered, which grows with both."""
+    played = session("a", *[("real", "real", None, "happy", None)] * (tally.NAMES + 1))
+    for place, answer in enumerate(played["rounds"]):
+        answer[named] = {f"n{place}": "real"} if named == "machines" else f"n{place}"
+    with pytest.raises(ValueError, match="at most 100 models and 100 networks"):
+        tally.summary([played])
+    del played["rounds"][0]
+    found = tally.summary([played])["real"]
+    assert len(found["machines"] if named == "machines" else found["rows"]) >= tally.NAMES
+
+
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [

@@ -19,7 +19,7 @@ from fergan.engine import JUDGE, NOBODY, Engine, Found
 from fergan.images import from_photo
 from fergan.ui import models
 from fergan.ui.server import Answer, Verb, answering, received, sentence, taken
-from fergan.ui.sheet import data_uri
+from fergan.ui.sheet import LARGE, data_uri
 from fergan.ui.theme import MAX_UPLOAD, script, static
 
 UNREADABLE = "No classifier is here, so no face can be read; name a checkpoint of one with --models."
@@ -114,9 +114,11 @@ def _verbs(engine: Engine) -> list[Verb]:
 
     @answers
     def explain(fields: Any) -> Answer:
-        face = np.array(from_photo(received(_text(fields, "face"))))
+        face = from_photo(received(_text(fields, "face")))
+        if max(face.size) > LARGE:  # the page sends a crop of the model's own size; the map is as large
+            raise ValueError(f"A face to explain is at most {LARGE} pixels wide and high; got {face.width} x {face.height}.")
         emotion = emotions.index(_text(fields, "emotion"))
-        return {"map": _heat(engine.explain(face[None], emotion, _text(fields, "model"))[0])}
+        return {"map": _heat(engine.explain(np.array(face)[None], emotion, _text(fields, "model"))[0])}
 
     @answers
     def examples(_: Any) -> Answer:

@@ -34,6 +34,54 @@ def ask_a_camera_that_is_not_allowed(page):
     page.get_by_role("button", name="Use camera").click()
 
 
+def ask_for_the_camera_twice(page):
+    """Clicks twice before the camera is there: one is on, and none once it is stopped."""
+    page.evaluate(
+        """() => {
+            const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            window.cameras = [];
+            navigator.mediaDevices.getUserMedia = async (wish) => {
+                const stream = await ask(wish);
+                window.cameras.push(stream);
+                return stream;
+            };
+        }"""
+    )
+    on = "window.cameras.length === 2 && window.cameras.filter((stream) => stream.active).length === "
+    page.get_by_role("button", name="Use camera").evaluate("button => { button.click(); button.click(); }")
+    page.wait_for_function(on + "1")
+    page.get_by_role("button", name="Stop camera").click()
+    page.wait_for_function(on + "0")
+
+
+def held_back(page, verb):
+    """Holds requests for a verb: the list of them, and what lets go of them and of all that follow."""
+    held, free = [], []
+
+    def hold(route):
+        if free or (route.request.post_data_json or {}).get("fn_name") != verb:
+            route.continue_()
+        else:
+            held.append(route)
+
+    def let_go():
+        free.append(True)
+        for route in held:
+            route.continue_()
+
+    page.route("**/component_server/**", hold)
+    return held, let_go
+
+
+def until(page, so):
+    """Waits, while the page goes on, until something here is so."""
+    for _ in range(200):
+        if so():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not come about")
+
+
 @pytest.fixture(scope="session")
 def address(engine):
     """Where the page over two tiny models is served."""

@@ -214,6 +214,9 @@ def test_keys_step(watch):
     expect(seen(page)).to_have_text("100 images seen")
     page.keyboard.press("ArrowLeft")
     expect(seen(page)).to_have_text("100 images seen")
+    page.get_by_role("tab", name="Evolution").click()
+    page.keyboard.press("ArrowRight")
+    expect(seen(page)).to_have_text("200 images seen")
 
 
 def test_the_link_restores_what_is_shown(watch):

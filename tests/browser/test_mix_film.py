@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fergan import provenance
+from tests.browser.conftest import held_back, until
 from tests.browser.test_mix import REQUESTS, address, drawn, mix, moments, percents, pixels, said  # noqa: F401 - fixtures
 from tests.browser.test_page import drop
 from tests.test_mix import styled, styled_weights  # noqa: F401 - fixtures
@@ -95,6 +96,35 @@ def test_drawing_a_film_can_be_stopped(mix):
     expect(page.locator(".mix-progress")).to_be_hidden()
     assert len(held) == 1  # the second half of the loop was not asked for
     expect(page.locator(".mix-face canvas")).to_be_hidden()
+
+
+@pytest.mark.parametrize("way", ["face", "tab"])
+def test_a_film_does_not_start_where_somebody_has_gone_on(mix, way):
+    page = mix()
+    moments(page, "happy", "sad")
+    held, let_go = held_back(page, "strip")
+    page.get_by_role("button", name="Play", exact=True).click()
+    until(page, lambda: held)
+    if way == "face":
+        page.get_by_role("slider", name="angry").fill("30")
+    else:
+        page.get_by_role("tab", name="Generate").click()
+        page.get_by_role("tab", name="Mix").click()
+    let_go()
+    expect(page.locator(".mix-progress")).to_be_hidden()
+    expect(page.locator(".mix-face canvas")).to_be_hidden()
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+
+def test_two_clicks_save_one_film(mix):
+    page = mix()
+    moments(page, "happy", "sad")
+    page.get_by_role("slider", name="Seconds a step").fill("0.4")
+    asked = []
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    with page.expect_download():
+        page.get_by_role("button", name="Save film").evaluate("button => { button.click(); button.click(); }")
+    assert len([body for body in asked if '"film"' in body]) == 1
 
 
 @pytest.mark.parametrize(("kind", "name"), [("GIF", "gif"), ("MP4", "mp4")])

@@ -56,6 +56,16 @@ def test_the_tour_goes_on_by_itself_and_in_a_frame(visit, address):
     expect(status).to_have_text("surprise")
 
 
+@pytest.mark.parametrize("key", ["n", "h"])
+def test_another_face_ends_the_tour(visit, key):
+    page = visit("?view=stage&autoplay=1&model=acgan")
+    expect(page.locator(".mix-show canvas")).to_be_visible(timeout=30_000)
+    before = page.locator(".mix-show img").get_attribute("src")
+    page.keyboard.press(key)
+    expect(page.locator(".mix-show canvas")).to_be_hidden()
+    expect(page.locator(".mix-show img")).not_to_have_attribute("src", before)
+
+
 def test_the_tour_stands_still_with_reduced_motion(visit):
     page = visit("?view=stage&autoplay=1&model=acgan", reduced_motion="reduce")
     expect(page.get_by_role("dialog").get_by_role("status")).to_contain_text("step with the arrow keys")

@@ -12,7 +12,7 @@ from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.ui import models
 from fergan.ui.sheet import Sheet
-from tests.browser.conftest import cut_off
+from tests.browser.conftest import cut_off, held_back, until
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -209,6 +209,31 @@ def test_the_link_restores_the_page(visit, address):
     again = visit(link.removeprefix(address))
     expect(again.locator("#enlarged-title")).to_have_text("Seed 0, surprise, by AC-GAN")
     assert faces(again) == faces(page)
+
+
+def test_a_face_of_a_link_does_not_block_another_tab(browser, address):
+    page = browser.new_page()
+    held, let_go = held_back(page, "draw")
+    page.goto(address + "?count=64&face=9")
+    until(page, lambda: held)
+    page.get_by_role("tab", name="Models").click()
+    let_go()
+    expect(page.locator(".cell img[src]")).to_have_count(64)
+    page.get_by_role("tab", name="Generate").click()
+    expect(said(page)).to_contain_text("64 happy")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.close()
+
+
+def test_a_browser_that_takes_no_more_links_goes_on(visit):
+    """As Safari does after 100 in half a minute."""
+    page = visit()
+    page.evaluate("() => { history.replaceState = () => { throw new DOMException('', 'SecurityError'); }; }")
+    page.keyboard.press("5")
+    expect(said(page)).to_contain_text("16 sad")
+    page.get_by_role("tab", name="Mix").click()
+    page.evaluate("delete history.replaceState")
+    expect(page).to_have_url(re.compile("tab=mix"))
 
 
 def test_a_broken_link_is_told_and_what_is_right_in_it_kept(visit):

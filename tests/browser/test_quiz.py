@@ -141,6 +141,21 @@ def test_arrows_answer_too(play):
     expect(page.locator(".quiz-round")).to_contain_text("Round 4")
 
 
+def test_keys_answer_from_the_tab_and_the_mode_that_were_clicked(play):
+    page = play("&mode=which")
+    page.get_by_role("tab", name="Real or fake?").click()
+    page.keyboard.press("2")
+    expect(page.locator(".quiz-answer.said")).to_have_attribute("data-say", "cgan")
+    page.locator(".quiz-mode", has_text="Real or fake?").click()
+    expect(face(page)).to_be_visible()
+    expect(page.get_by_role("radio", name="Real or fake?")).to_be_focused()
+    page.keyboard.press("f")
+    expect(page.locator(".quiz-answer.said")).to_have_attribute("data-say", "fake")
+    page.get_by_role("radio", name="Real or fake?").focus()
+    page.keyboard.press("ArrowRight")  # is the radio's own
+    expect(page.locator(".quiz-question")).to_have_text("Which network drew this face?")
+
+
 def test_which_network_by_number_keys(play):
     page = play("&mode=which")
     expect(page.locator(".quiz-question")).to_have_text("Which network drew this face?")
@@ -232,6 +247,19 @@ def test_the_summary_counts_this_browser_and_added_files(play, tmp_path):
     page.get_by_role("button", name="Clear all?").click()
     expect(page.locator(".quiz-all")).to_contain_text("Nothing yet")
     assert page.evaluate("localStorage.getItem('fergan.quiz')") == "[]"
+
+
+def test_many_games_are_saved(play):
+    page = play()
+    one = {"said": "real", "truth": "fake", "model": "cgan", "emotion": "sad", "machines": {}}
+    games = [{"session": f"{number}", "mode": "real", "rounds": [one] * 10} for number in range(250)]
+    assert len(json.dumps(games)) > 200_000
+    page.evaluate("games => localStorage.setItem('fergan.quiz', JSON.stringify(games))", games)
+    page.locator(".quiz-summary summary").click()
+    expect(page.locator(".quiz-all h3")).to_contain_text("250 games")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Save all").click()
+    assert json.loads(download.value.path().read_text()) == games
 
 
 def test_the_stage_is_a_face_and_keys(visit):

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fergan.emotions import EMOTIONS
 from fergan.ui import recognise
-from tests.browser.conftest import ask_a_camera_that_is_not_allowed, cut_off
+from tests.browser.conftest import ask_a_camera_that_is_not_allowed, ask_for_the_camera_twice, cut_off
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -123,6 +123,33 @@ def test_an_example_is_read(opened, engine):
     expect(said(page)).to_have_text(expected(engine, content)[1])
 
 
+def test_of_two_photos_the_later_stays_however_large_the_first(opened, engine, face):
+    page = opened()
+    page.evaluate(
+        """() => {
+            const read = window.createImageBitmap;
+            window.createImageBitmap = async (file) => {
+                if (file.name === 'large.png') await new Promise((done) => setTimeout(done, 800));
+                return read(file);
+            };
+        }"""
+    )
+    choose(page, ("large.png", GREY))
+    choose(page, ("face.png", face))
+    expect(said(page)).to_have_text(expected(engine, face)[1])
+    page.wait_for_timeout(1000)
+    expect(page.locator(".photo-view img")).to_have_attribute("alt", "face.png")
+    state(page, "done")
+
+
+def test_what_only_the_server_can_open_is_read(opened, engine, face):
+    page = opened()
+    page.evaluate("() => { window.createImageBitmap = async () => { throw new DOMException(''); }; }")
+    choose(page, ("face.png", face))
+    expect(said(page)).to_have_text(expected(engine, face)[1])
+    state(page, "done")
+
+
 def test_a_press_on_an_emotion_shows_where_it_was_seen(opened, face):
     page = opened()
     choose(page, ("face.png", face))
@@ -224,6 +251,10 @@ def test_the_camera_is_read_until_it_is_stopped(opened):
     state(page, "empty")
     expect(page.get_by_role("button", name="Use camera")).to_be_visible()
     assert page.evaluate("document.querySelector('.recognise video').srcObject") is None
+
+
+def test_two_clicks_open_one_camera(opened):
+    ask_for_the_camera_twice(opened(permissions=["camera"]))
 
 
 def test_the_camera_goes_off_with_the_tab(opened):

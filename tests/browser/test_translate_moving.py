@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.browser.conftest import ask_a_camera_that_is_not_allowed
-from tests.browser.test_translate import CHANGED, address, done, opened, said, shown, state  # noqa: F401 - fixtures
-from tests.test_recognise import people  # noqa: F401 - fixture
+from tests.browser.conftest import (
+    ask_a_camera_that_is_not_allowed,
+    ask_for_the_camera_twice,
+    held_back,
+    until,
+)
+from tests.browser.test_translate import CHANGED, address, choose, done, opened, said, shown, state  # noqa: F401 - fixtures
+from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
 from tests.test_translate import translating, translating_weights  # noqa: F401 - fixtures
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
@@ -36,6 +41,33 @@ def test_a_film_is_played_and_saved(done):
         assert film.size == (640, 480)
         assert film.n_frames > 15
     expect(page.locator(".tr-progress")).to_be_hidden()
+
+
+def test_after_a_film_and_another_tab_the_result_is_back(done):
+    page = done()
+    page.locator(".translate .advanced summary").click()
+    page.get_by_role("slider", name="Film, seconds one way").fill("4")
+    still = shown(page)
+    page.get_by_role("button", name="Play").click()
+    expect(page.locator(".translate [data-do=play]")).to_have_text("Stop", timeout=20_000)
+    page.wait_for_timeout(600)
+    page.get_by_role("tab", name="Generate").click()
+    page.get_by_role("tab", name="Translate").click()
+    expect(page.locator(".translate [data-do=play]")).to_have_text("Play")
+    assert np.array_equal(shown(page), still)
+
+
+def test_a_film_is_saved_while_somebody_goes_on(done):
+    page = done()
+    page.locator(".translate .advanced summary").click()
+    with page.expect_download(timeout=60_000) as download:
+        held, let_go = held_back(page, "progress")
+        page.get_by_role("button", name="Save film").click()
+        until(page, lambda: held)
+        page.keyboard.press("5")
+        page.get_by_role("tab", name="Generate").click()
+        let_go()
+    assert download.value.suggested_filename == "edited_film_happy_stargan.gif"
 
 
 def test_making_a_film_can_be_stopped(done):
@@ -105,6 +137,39 @@ def test_after_the_camera_the_photo_is_back(done):
     state(page, "done")
     expect(said(page)).to_contain_text("Face 1 of 2")
     assert np.array_equal(shown(page), changed)
+
+
+def test_two_clicks_open_one_camera(opened):
+    ask_for_the_camera_twice(opened(permissions=["camera"]))
+
+
+def test_no_film_is_saved_of_the_photo_from_before_the_camera(done):
+    page = done(permissions=["camera"])
+    page.locator(".translate .advanced summary").click()
+    page.get_by_role("button", name="Use camera").click()
+    state(page, "live")
+    page.get_by_role("button", name="Save film").click()
+    expect(page.locator(".translate .notice")).to_contain_text("Take the camera's picture first.")
+    expect(page.locator(".tr-progress")).to_be_hidden()
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+def test_faces_are_found_though_the_camera_came_first(opened, people, allowed):
+    page = opened(permissions=["camera"] if allowed else [])
+    held, let_go = held_back(page, "find")
+    choose(page, png(people))
+    until(page, lambda: held)
+    if allowed:
+        page.get_by_role("button", name="Use camera").click()
+        state(page, "live")
+        let_go()
+        page.get_by_role("button", name="Stop camera").click()
+    else:
+        ask_a_camera_that_is_not_allowed(page)
+        expect(page.locator(".translate .notice")).to_contain_text("The camera was not allowed.")
+        let_go()
+    expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
+    state(page, "done")
 
 
 def test_a_camera_that_is_not_allowed_gets_a_sentence(opened):

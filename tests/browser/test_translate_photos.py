@@ -10,7 +10,7 @@ from PIL import Image
 from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Face
-from tests.browser.conftest import cut_off
+from tests.browser.conftest import cut_off, held_back, until
 from tests.browser.test_recognise import transfer
 from tests.browser.test_translate import REQUESTS, address, choose, done, opened, places, said, shown, state  # noqa: F401 - fixtures
 from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
@@ -81,6 +81,19 @@ def test_an_example_is_changed(opened):
     page.get_by_role("button", name="Example 2").click()
     expect(said(page)).to_have_text("happy at 100\u00a0%, by StarGAN.", timeout=20_000)
     assert shown(page, "before").shape == (384, 384, 3)
+
+
+def test_the_seven_are_those_of_the_later_photo(opened):
+    page = opened()
+    held, let_go = held_back(page, "seven")
+    page.get_by_role("button", name="Example 1").click()
+    until(page, lambda: held)
+    with page.expect_request(lambda request: '"find"' in (request.post_data or "")):
+        page.get_by_role("button", name="Example 2").click()
+    expect(said(page)).not_to_be_empty(timeout=20_000)
+    page.wait_for_timeout(400)  # the hand rests
+    let_go()
+    expect(page.locator(".tr-mood img[src]")).to_have_count(7)
 
 
 def test_what_is_no_picture_is_told_and_nothing_is_lost(opened, people):

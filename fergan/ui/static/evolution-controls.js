@@ -82,7 +82,7 @@ function listen() {
   });
   document.addEventListener('keydown', (event) => {
     if (!shown() || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-    if (event.target.closest?.('[role=tab]') || event.target === field.place) return; // they have keys of their own
+    if (event.target === field.place) return; // it has keys of its own
     const by = {ArrowLeft: -1, ArrowRight: 1}[event.key];
     if (by) { event.preventDefault(); step(by); }
     if (event.key === ' ' && !event.target.closest?.('button')) { event.preventDefault(); play(); }

@@ -18,6 +18,9 @@ function fitGrid(count, width, height, {gap, label, smallest, largest = 480}) {
 /** Base64 -> bytes. */
 const unpack = (content) => Uint8Array.from(atob(content), (sign) => sign.charCodeAt(0));
 
+/** Bytes -> base64; as many arguments of one call browsers would refuse. */
+const inBase64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
+
 /** Hands a file {name, type, content in base64} to the person. */
 function saveFile({name, type, content}) {
   const anchor = document.createElement('a');
@@ -64,7 +67,11 @@ function writeLink(settings) {
     if (value !== null) address.searchParams.set(name, value);
   }
   if (address.href === location.href) return;
-  history.replaceState(history.state, '', address);
+  try {
+    history.replaceState(history.state, '', address);
+  } catch {
+    return; // Safari takes 100 in half a minute, fewer than a hand on a slider makes: a later change is written
+  }
   if (window.parent !== window) {
     window.parent.postMessage({queryString: address.search}, 'https://huggingface.co');
   }

@@ -87,7 +87,7 @@ element.addEventListener('pointerover', ({target}) => {
 const actions = {
   'retry': draw,
   'new-seed': newSeed,
-  'copy-link': async () => notify(await copyText(location.href) ? 'Link copied.' : `Copy this link: ${location.href}`),
+  'copy-link': async () => { publish(); notify(await copyText(location.href) ? 'Link copied.' : `Copy this link: ${location.href}`); },
   'use-seed': () => { const seed = state.face; dialog.close(); change({seed}); sheet.scrollTop = 0; },
   'mix': mix,
   'translate': translate,
@@ -159,7 +159,7 @@ async function restore(file) {
   const {model, emotion, seed, count, truncation, face, said: sentence, note} = answer;
   if (dialog.open) dialog.close();
   change({model, emotion, seed, count, variety: Math.round(truncation * 100)});
-  if (face !== null) enlarge(face);
+  if (face !== null && shown()) enlarge(face); // a dialog of a hidden tab would block the page unseen
   notify(`Restored. ${sentence} ${note}`.trim());
 }
 
@@ -219,6 +219,6 @@ if (facts.judge) {
 element.classList.toggle('pixels', field.pixels.checked);
 facts.faces.forEach((face, place) => remember(wrapped(state.seed + place), state.emotion, face));
 const enlarged = fromLink();
-draw().then(() => { if (enlarged !== null) enlarge(enlarged); });
+draw().then(() => { if (enlarged !== null && shown()) enlarge(enlarged); }); // unless another tab was opened meanwhile
 new ResizeObserver(fit).observe(stage);
 addEventListener('fergan-tab', publish); // the address bar is ours again when the tab is

@@ -100,7 +100,10 @@ document.addEventListener('keydown', (event) => {
   if (!field.shortcuts.checked || event.repeat) return;
   const emotion = /^[1-9]$/.test(event.key) ? facts.emotions[event.key - 1] : null;
   if (emotion) choose(emotion);
-  ({h: half, n: actions['new-seed'], m: show.open ? null : addMoment})[event.key.toLowerCase()]?.();
+  const act = {h: half, n: actions['new-seed'], m: show.open ? null : addMoment}[event.key.toLowerCase()];
+  if (!act) return;
+  endTour(); // it would hide the face that changes
+  act();
 });
 
 // --- settings from a file, by drop or by button, and from the tab Generate ---

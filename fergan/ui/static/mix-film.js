@@ -136,6 +136,7 @@ const player = newPlayer(canvas, (at) => {
 });
 let ready = ''; // the film whose strips the player has
 let busy = null; // what stops the work that is going on
+let drawing = null; // the same of a film to play alone, which the face in its place gives up
 
 const signature = () => JSON.stringify([moments.map((settings) => key(settings)), field.seconds.value, field.loop.checked]);
 
@@ -145,11 +146,13 @@ async function prepare() {
     if (busy) return false;
     const wanted = signature();
     let stopped = false;
-    paintProgress('Drawing the film', 0, () => { stopped = true; });
+    drawing = () => { stopped = true; };
+    paintProgress('Drawing the film', 0, drawing);
     const found = await drawStrips(moments, state.model, steps(Number(field.seconds.value)), field.loop.checked, (done, of) => {
       if (!stopped) paintProgress('Drawing the film', done / of, busy);
       return !stopped;
     });
+    drawing = null;
     paintProgress();
     if (found?.error) notify(found.error);
     if (!Array.isArray(found) || wanted !== signature()) return false;
@@ -180,6 +183,7 @@ async function seek(at) {
 
 /** Back from the film to the face. */
 function leaveFilm() {
+  drawing?.();
   player.pause();
   canvas.hidden = true;
   paintFilm();
@@ -209,20 +213,21 @@ function paintProgress(words = '', share = 0, stop = null) {
 
 async function exportFilm() {
   if (busy) return;
-  const begun = await askServer(server.film, {
+  let stopped = false;
+  let job = null;
+  const stop = () => { stopped = true; if (job) askServer(server.stop, job); };
+  paintProgress('Making the file', 0, stop); // before the server answers, so that a second click begins no other
+  let answer = await askServer(server.film, {
     model: state.model, moments: moments.map((settings) => moment(settings)), seconds: Number(field.seconds.value),
     loop: field.loop.checked, kind: field.kind.value, width: Number(field.width.value),
   });
-  if (begun.error) return notify(begun.error);
-  let stopped = false;
-  const stop = () => { stopped = true; askServer(server.stop, begun.job); };
-  paintProgress('Making the file', 0, stop);
-  let answer = {};
+  job = answer.job;
+  if (stopped) stop(); // before its name was known
   while (!stopped && !answer.error && !answer.content) {
     await new Promise((done) => setTimeout(done, 300));
     if (stopped) break;
-    answer = await askServer(server.progress, begun.job);
-    if (answer.of) paintProgress(answer.done < answer.of ? 'Making the file' : 'Writing the file', answer.done / answer.of, stop);
+    answer = await askServer(server.progress, job);
+    if (answer.of && !stopped) paintProgress(answer.done < answer.of ? 'Making the file' : 'Writing the file', answer.done / answer.of, stop);
   }
   paintProgress();
   if (stopped) return notify('Stopped; nothing was saved.');

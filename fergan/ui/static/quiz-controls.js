@@ -45,7 +45,8 @@ const actions = {
 
 function press(event) {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTyping(event.target)) return;
-  if (event.target.closest?.('[role=tab], input, summary')) return; // they have keys of their own
+  const own = event.key === 'Enter' ? 'summary, [type=file]' : event.key.startsWith('Arrow') ? 'input' : null;
+  if (own && event.target.closest?.(own)) return; // they have keys of their own
   if (event.key === 'Enter') {
     if (event.target.closest?.('button:not([aria-disabled=true])') || (game.open && !again)) return;
     event.preventDefault();

@@ -105,7 +105,7 @@ counted.caption = 'Right answers in this game';
 // --- files ---
 
 function handOver(name, type, text) {
-  saveFile({name, type, content: btoa(String.fromCharCode(...new TextEncoder().encode(text)))});
+  saveFile({name, type, content: inBase64(new TextEncoder().encode(text))});
   notify(`Saved ${name}.`);
 }
 

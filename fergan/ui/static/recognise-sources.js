@@ -35,12 +35,17 @@ async function take(files) {
   stopCamera();
   stopBatch();
   if (files.length > 1) return readMany(files);
+  const turn = ++asked; // before it is prepared, which takes longer for a large photo
+  let photo;
   try {
-    await readPhoto(await prepare(files[0]));
+    photo = await prepare(files[0]);
   } catch (error) {
+    if (turn !== asked) return;
     clearReading();
-    fail(`${files[0].name}: ${error.message}`);
+    return fail(`${files[0].name}: ${error.message}`);
   }
+  if (turn === asked) return readPhoto(photo);
+  if (photo.src) URL.revokeObjectURL(photo.src);
 }
 
 // --- by button, drop, paste; examples ---
@@ -77,20 +82,27 @@ const REFUSED = {
 const PAUSE = 100; // milliseconds from one picture to the next, at least
 
 let stream = null;
+let starts = 0; // the latest wish for the camera, or for none, wins
 
 async function startCamera() {
   stopBatch();
-  asked++;
+  const start = ++starts;
   try {
     if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'InsecureError');
-    stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: 640}}});
+    const given = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: 640}}});
+    if (start !== starts) return release(given);
+    stream = given;
     video.srcObject = stream;
     await video.play();
+    if (start !== starts) return;
   } catch (error) {
+    if (start !== starts) return;
+    asked++;
     stopCamera();
     clearReading();
     return fail(REFUSED[error.name] ?? 'This browser gives the page no camera: it must come over https or from this machine.');
   }
+  asked++;
   clearReading();
   boxes.replaceChildren();
   image.hidden = true;
@@ -102,8 +114,11 @@ async function startCamera() {
   watchCamera(stream);
 }
 
+const release = (given) => given?.getTracks().forEach((track) => track.stop());
+
 function stopCamera() {
-  stream?.getTracks().forEach((track) => track.stop());
+  starts++;
+  release(stream);
   stream = null;
   video.srcObject = null;
   if (isLive()) { clearReading(); boxes.replaceChildren(); enter('empty'); }
@@ -243,8 +258,7 @@ function csv() {
 
 function saveTable() {
   const bytes = new TextEncoder().encode(csv());
-  const content = btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
-  saveFile({name: 'emotions.csv', type: 'text/csv', content});
+  saveFile({name: 'emotions.csv', type: 'text/csv', content: inBase64(bytes)});
   notify('Saved emotions.csv.');
 }
 

@@ -41,12 +41,12 @@ async function readPhoto(photo, whole = false) {
     clearReading();
     return fail(photo.name ? `${photo.name}: ${answer.error}` : answer.error, ...(answer.lost ? ['again'] : []));
   }
-  state.answer = answer;
   if (!answer.faces.length) {
     clearReading();
     return fail(answer.sentence, 'whole');
   }
   if (!photo.src) showPhoto({...photo, src: answer.faces[0].crop}); // a file that this browser cannot show
+  state.answer = answer;
   enter('done');
   paintBoxes();
   choose(0);

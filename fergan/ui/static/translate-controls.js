@@ -29,7 +29,7 @@ element.addEventListener('change', ({target}) => {
 });
 
 const actions = {
-  'retry': () => (state.photo.looked ? change({}) : take(state.photo.file)),
+  'retry': () => (state.photo.looked ? change({}) : take(state.photo.file, state.photo)),
   'by-hand': () => (state.photo ? byHand() : notify('Choose a photo first.')),
   'as-found': () => change({faces: state.found}),
   'camera': () => (stream ? stopCamera() : startCamera()),
@@ -58,7 +58,7 @@ function choose(face) {
 }
 
 function save(button) {
-  if (!chosen().length || isLive()) return notify(isLive() ? 'Take the camera\'s picture first.' : 'Choose a photo first.');
+  if (lacking()) return notify(lacking());
   return saveAnswer(button, async () => askServer(server.save, {...wish(), ...await original()}));
 }
 
@@ -123,5 +123,6 @@ addEventListener('fergan-tab', () => {
     return publish();
   }
   stopCamera();
-  stopPlaying();
+  stopDrawing();
+  if (playing) leaveFilm(); // else a frame of it would stay
 });

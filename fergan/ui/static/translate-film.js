@@ -6,6 +6,7 @@ const STILL = 0.4;  // seconds that both ends are held
 
 let playing = null; // {at}: in shares of the way there and back, 0 to 2
 let busy = null;    // what stops the work that is going on
+let drawing = null; // the same of a film to play alone, which is of what was asked for before
 
 /** The wish a share of the way there. */
 function along(share) {
@@ -50,13 +51,15 @@ async function play() {
 async function fetchFilm() {
   let stopped = false;
   const frames = [];
-  paintProgress('Drawing the film', 0, () => { stopped = true; });
+  drawing = () => { stopped = true; };
+  paintProgress('Drawing the film', 0, drawing);
   for (let step = 0; step <= BETWEEN && !stopped; step++) {
     const answer = await fetchResult(along(step / BETWEEN));
     if (answer.error) { notify(answer.error); stopped = true; }
     frames.push(answer);
     if (!stopped) paintProgress('Drawing the film', step / BETWEEN, busy);
   }
+  drawing = null;
   paintProgress();
   return stopped ? null : frames;
 }
@@ -70,9 +73,11 @@ function paintFrame(frames, at) {
   onScreen = null;
 }
 
-/** Ends the film; what is asked for elsewhere brings the picture back. */
+const stopDrawing = () => drawing?.();
+
+/** Ends the film; what is asked for elsewhere brings the picture back. A file that is being made is not given up. */
 function stopPlaying() {
-  busy?.();
+  stopDrawing();
   playing = null;
   paintPlay();
 }
@@ -99,9 +104,15 @@ function paintProgress(words = '', share = 0, stop = null) {
   $('[data-do=export]').ariaBusy = String(Boolean(busy));
 }
 
+/** What a person has to do before there is something to save; '' where there is. */
+function lacking() {
+  if (isLive()) return 'Take the camera\'s picture first.';
+  return chosen().length ? '' : 'Choose a photo first.';
+}
+
 async function exportFilm() {
   if (busy) return;
-  if (!chosen().length) return notify('Choose a photo first.');
+  if (lacking()) return notify(lacking());
   const {width, height} = state.photo;
   const {canvas, scale} = cut({x: 0, y: 0, width, height}, facts.film);
   let stopped = false;
@@ -109,10 +120,10 @@ async function exportFilm() {
   const stop = () => { stopped = true; if (job) askServer(server.stop, job); };
   paintProgress('Making the file', 0, stop);
   const asked = {
-    ...wish(), photo: await encode(canvas), faces: within(chosen(), {x: 0, y: 0}, scale),
+    ...wish(), faces: within(chosen(), {x: 0, y: 0}, scale),
     start: field.start.value, kind: field.kind.value, seconds: Number(field.seconds.value),
   };
-  let answer = await askServer(server.film, asked);
+  let answer = await askServer(server.film, {...asked, photo: await encode(canvas)}); // what is chosen may change meanwhile
   job = answer.job;
   if (stopped) stop(); // before its name was known
   while (!stopped && !answer.error && !answer.content) {

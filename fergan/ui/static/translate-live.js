@@ -13,20 +13,27 @@ const GLANCE = 500;  // milliseconds between two readings of the judge
 
 const video = Object.assign(document.createElement('video'), {muted: true, playsInline: true});
 let stream = null;
+let starts = 0; // the latest wish for the camera, or for none, wins
 
+/** Asks for the camera; until it is there, what else is going on goes on. */
 async function startCamera() {
-  asked++;
-  stopPlaying();
+  const start = ++starts;
   try {
     if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'InsecureError');
-    stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: 1280}}});
+    const given = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: 1280}}});
+    if (start !== starts) return release(given);
+    stream = given;
     video.srcObject = stream;
     await video.play();
+    if (start !== starts) return;
   } catch (error) {
+    if (start !== starts) return;
     stopCamera();
     const sentence = REFUSED[error.name] ?? 'This browser gives the page no camera: it must come over https or from this machine.';
     return state.photo ? notify(sentence) : fail(sentence);
   }
+  asked++;
+  stopPlaying();
   clearLook();
   const scale = Math.min(1, SHOWN / Math.max(video.videoWidth, video.videoHeight));
   for (const canvas of [before, after]) {
@@ -40,10 +47,13 @@ async function startCamera() {
   watch(stream);
 }
 
+const release = (given) => given?.getTracks().forEach((track) => track.stop());
+
 /** The camera is off, and the photo from before is back. */
 function stopCamera() {
   const was = stream;
-  was?.getTracks().forEach((track) => track.stop());
+  starts++;
+  release(was);
   stream = null;
   video.srcObject = null;
   paintCamera();
@@ -52,6 +62,7 @@ function stopCamera() {
   enter(state.photo ? 'done' : 'empty');
   if (!state.photo) return;
   paintPhoto();
+  if (!state.photo.looked) return take(state.photo.file, state.photo); // the camera came before its faces
   if (!state.faces.length) return fail(facts.nobody, 'by-hand');
   partBeside();
   work();

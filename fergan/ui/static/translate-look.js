@@ -116,6 +116,7 @@ async function drawThumbs() {
     settle(); // somebody may have gone on meanwhile
   } finally {
     filling = false;
+    if (photo !== state.photo) settle(); // its own seven were not asked for meanwhile
   }
 }
 

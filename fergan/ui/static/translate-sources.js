@@ -23,11 +23,12 @@ async function open(file) {
 
 /** Shows a file's photo, finds its faces and changes the biggest; `whole` takes the middle for a face. */
 async function take(file, {whole = false} = {}) {
+  stopCamera(); // it may take the photo from before once more
   const turn = ++asked;
-  stopCamera();
   const photo = await open(file);
   if (turn !== asked) return;
   if (!photo) return refuse(file);
+  photo.whole = whole;
   showPhoto(photo);
   const {canvas, scale} = cut({x: 0, y: 0, width: photo.width, height: photo.height}, facts.sent);
   const content = await encode(canvas);
