@@ -4,7 +4,7 @@ Its head is YAML as the Hub reads it, with what was measured in the form of `mod
 """
 
 import json
-import math
+import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -264,7 +264,7 @@ def _result(
     metrics = [
         {"type": name, "value": found[name], "name": title}
         for name, title in known.items()
-        if isinstance(found.get(name), int | float) and abs(found[name]) < math.inf
+        if isinstance(found.get(name), int | float) and abs(found[name]) <= sys.float_info.max
     ]
     if metrics:
         args = {name: value for name, value in how.items() if value is not None}

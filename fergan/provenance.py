@@ -8,7 +8,6 @@ trained algorithmic media".
 
 import html
 import json
-import math
 import re
 import sys
 from collections.abc import Mapping
@@ -302,7 +301,7 @@ def _is_count(value: object) -> bool:
 def _is_number(value: object) -> bool:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return False
-    return 0 <= value < math.inf  # compared, as an int that no float can hold would not be converted
+    return 0 <= value <= sys.float_info.max  # an int may be more than any float
 
 
 if __name__ == "__main__":

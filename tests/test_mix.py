@@ -130,6 +130,7 @@ def test_the_shape_of_another_face_changes_a_face(ask):
         {},
         {"model": "nope", "moments": MOMENTS, "moment": HALF, "steps": 4, "kind": "face"},
         {"model": "acgan", "moments": "x", "moment": "x"},
+        {"model": "acgan", "moments": [{**HALF, "truncation": 10**400}], "moment": {**HALF, "seed": 10**400}},
         {"model": "acgan", "moments": [], "moment": {}},
         {"model": "acgan", "moments": [HALF] * (blend.MOST + 1), "moment": None},
     ],

@@ -1,6 +1,7 @@
 """Blended faces: what somebody asked for, checked, and the pictures, films and files that answer. No Gradio."""
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -277,7 +278,7 @@ def number(value: Any, what: str) -> float:
     Raises:
         ValueError: anything else, or one that is not finite.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
         raise ValueError(f"{what} is a number; got {value!r}.")
     return float(value)
 

@@ -3,7 +3,7 @@
 A checkpoint may come from anywhere and may say anything of itself: what does not read as a number is left out.
 """
 
-import math
+import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -106,7 +106,11 @@ def _numbers(values: Any, shown: Mapping[str, Metric]) -> dict[str, dict[str, An
     found = {}
     for name, metric in shown.items():
         value = values.get(name)
-        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value):
+        if (
+            isinstance(value, int | float)
+            and not isinstance(value, bool)
+            and abs(value) <= sys.float_info.max
+        ):
             whole = metric.form.endswith("d")
             found[name] = {
                 "shown": metric.show(int(value) if whole else value),

@@ -4,7 +4,7 @@ A checkpoint may come from strangers: what is not as train.history writes it is 
 """
 
 import json
-import math
+import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -163,4 +163,4 @@ def _is_count(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

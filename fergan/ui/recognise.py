@@ -116,7 +116,9 @@ def _verbs(engine: Engine) -> list[Verb]:
     def explain(fields: Any) -> Answer:
         face = from_photo(received(_text(fields, "face")))
         if max(face.size) > LARGE:  # the page sends a crop of the model's own size; the map is as large
-            raise ValueError(f"A face to explain is at most {LARGE} pixels wide and high; got {face.width} x {face.height}.")
+            raise ValueError(
+                f"A face to explain is at most {LARGE} pixels wide and high; got {face.width} x {face.height}."
+            )
         emotion = emotions.index(_text(fields, "emotion"))
         return {"map": _heat(engine.explain(np.array(face)[None], emotion, _text(fields, "model"))[0])}
 
