@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fergan.engine import Engine
 from fergan.faces import SMALL, Face, bounds, crop, find_faces, optical_flow, whole_photo
 from fergan.images import from_photo
+from tests import factory
 
 ROOT = Path(__file__).resolve().parents[1]
 PHOTOS = ROOT.parent / "shared" / "photos"
@@ -23,18 +23,12 @@ def mapped(face, size, x, y):
 
 @pytest.fixture(scope="module")
 def drawn():
-    """Faces that the cascade knows for faces, drawn by our own generator: nobody's photo is in the repository."""
-    engine = Engine([ROOT / "weights" / "acgan"], device="cpu")
-    return [Image.fromarray(face) for face in engine.generate("acgan", np.eye(7)[[3, 3]], [13, 7])]
+    return factory.drawn_people()
 
 
 @pytest.fixture(scope="module")
-def photo(drawn):
-    """A grey photo of two people: one of 240 pixels around (170, 300), one of 150 around (480, 150)."""
-    canvas = Image.new("L", (640, 480), 128)
-    canvas.paste(drawn[0].resize((240, 240), Image.Resampling.BICUBIC), (50, 180))
-    canvas.paste(drawn[1].resize((150, 150), Image.Resampling.BICUBIC), (405, 75))
-    return canvas
+def photo():
+    return factory.photo_of_two()
 
 
 # --- a face's frame ---

@@ -17,9 +17,8 @@ import app
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine, Face
 from fergan.ui import recognise, theme
+from tests import factory
 from tests.asking import asking
-
-ROOT = Path(app.__file__).parent
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +41,7 @@ def client(engine, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def people():
-    """A photo of two faces that the cascade knows for faces, drawn by our own generator."""
-    drawn = Engine([ROOT / "weights" / "acgan"], device="cpu").generate("acgan", np.eye(7)[[3, 3]], [13, 7])
-    canvas = Image.new("L", (640, 480), 128)
-    for face, side, place in zip(drawn, (240, 150), ((50, 180), (405, 75)), strict=True):
-        canvas.paste(Image.fromarray(face).resize((side, side), Image.Resampling.BICUBIC), place)
-    return canvas
+    return factory.photo_of_two()
 
 
 @pytest.fixture(scope="module")
