@@ -34,6 +34,14 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def uploads(tmp_path_factory):
+    """Each process has a folder of its own: Gradio names an upload by its content, and endpoints delete what they have read."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def favourites():
     """Pages of the tests open with acgan and seed 7, whichever model and people look best just now."""
     with pytest.MonkeyPatch.context() as patch:
