@@ -4,14 +4,13 @@ Its head is YAML as the Hub reads it, with what was measured in the form of `mod
 """
 
 import json
-import sys
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from fergan.checkpoint import EVOLUTION, Checkpoint
 from fergan.data import FER2013
-from fergan.metrics import METRICS
+from fergan.metrics import METRICS, is_number
 
 PICTURES = (EVOLUTION, "samples.png", "confusion.png", "reliability.png")
 """The pictures that a card may show. None of them has a real face in it."""
@@ -119,6 +118,7 @@ ABOUT = {
     ),
 }
 SEEN = "PublicTest and PrivateTest without the faces that stand in Training"
+TRANSLATORS = ("stargan", "guided")
 LED = "PrivateTest without the faces that stand in Training"
 """What translators are measured on: PublicTest chose the guide's epoch."""
 TESTS = {
@@ -248,7 +248,7 @@ def _results(checkpoint: Checkpoint, about: About) -> Iterator[dict[str, Any]]:
         real = ("n", "accuracy_real")  # of the faces, not of the model
         known = {name: metric.title for name, metric in METRICS.items() if name not in real}
     how = {name: found.get(name) for name in ("n", "n_real", "seeds", "judge", "evaluation_data", "command")}
-    seen = LED if checkpoint.model in ("stargan", "guided") else SEEN
+    seen = LED if checkpoint.model in TRANSLATORS else SEEN
     yield from _result(about.task, seen, known, found, how, data)
 
 
@@ -264,7 +264,7 @@ def _result(
     metrics = [
         {"type": name, "value": found[name], "name": title}
         for name, title in known.items()
-        if isinstance(found.get(name), int | float) and abs(found[name]) <= sys.float_info.max
+        if is_number(found.get(name))
     ]
     if metrics:
         args = {name: value for name, value in how.items() if value is not None}
@@ -282,7 +282,7 @@ def _pictures(checkpoint: Checkpoint, about: About, there: Collection[str]) -> s
         }
     elif checkpoint.model == "identity":
         captions = {}
-    elif checkpoint.model not in ("stargan", "guided"):
+    elif checkpoint.model not in TRANSLATORS:
         captions = {"samples.png": "Six people under the seven emotions", **captions}
     if not checkpoint.metrics:
         captions = {}

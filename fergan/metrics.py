@@ -9,6 +9,12 @@ from torch import Tensor
 CHUNK = 1024  # rows of a distance or kernel matrix that are in memory at once
 
 
+def is_number(value: object) -> bool:
+    """Whether what came from a file or a request is a number that a float can hold: no bool, NaN or infinity."""
+    most = torch.finfo(torch.float64).max  # an int may be more than any float
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= most
+
+
 class Metric:
     """How a number is shown: a short title, its meaning in a line, what is good (lower, higher, one, ""), its format."""
 

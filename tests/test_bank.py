@@ -88,7 +88,7 @@ def test_the_networks_of_a_bank_begin_as_one_that_saw_all(faces, tmp_path):
     assert len(columns) == 1
     train(config(faces, tmp_path, "dcgan", images=16, resume=True, **settings))
     assert checkpoint.describe(tmp_path / "bank").training["images_each"] == [16] * 7
-    with pytest.raises(ValueError, match="angry holds a run: go on by --resume"):
+    with pytest.raises(ValueError, match="angry holds a run: go on with it by --resume"):
         train(config(faces, tmp_path, "dcgan", images=16, **settings))
 
 

@@ -190,9 +190,7 @@ def identity(config: TrainConfig, parts: Parts, fold: str) -> dict[str, Any]:
         "data": parts.training.fingerprint,
         "fold": fold,
     }
-    if (
-        config.start
-    ):  # a folder may hold another checkpoint by the time that the run is resumed, or read about
+    if config.start:  # told now: its folder may hold another checkpoint when the run is resumed
         first = checkpoint.describe(Path(config.start))
         told = f"{first.training.get('minutes')} minutes, {first.training.get('command')}"
         own["began_from"] = f"{first.images_seen:,} images, {told}"

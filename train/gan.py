@@ -255,14 +255,15 @@ def train_bank(config: TrainConfig, accelerator: Accelerator) -> str:
     """A network for all emotions, as long as the recipe says, then one for each that begins as it ended.
 
     Raises:
-        ValueError: the folder holds networks that a new start would have to delete.
+        ValueError: the folder holds networks that a new start would write over.
     """
     recipe = settings(config)[1]
     folders = {name: config.folder / name for name in EMOTIONS}
     base = config.folder / ALL if recipe.together else None
     begun = [folder for folder in folders.values() if (folder / run.STATE).is_file()]
-    if base and begun and not config.resume:
-        raise ValueError(f"{begun[0]} holds a run: go on by --resume, or name another folder with --out.")
+    if not config.resume:
+        for folder in folders.values():
+            run.vacant(folder)
     own = config.images or recipe.images
     whole = own * len(folders) + recipe.together
 

@@ -362,7 +362,7 @@ def recipe_changes(path: Path, facts: dict[str, Any], own: dict[str, Any]) -> di
         ValueError: a state of another model, config or data.
     """
     for key, value in own.items():
-        if key != "recipe" and facts.get(key, value) != value:
+        if key != "recipe" and facts.get(key, value) != value:  # older states do not say whose faces
             raise ValueError(f"{path} is of a run with {key} {facts[key]}; this one has {value}.")
     old, now = facts["recipe"], own["recipe"]  # of a code whose recipes had other names, perhaps
     changed = {k: [old.get(k), now.get(k)] for k in {**old, **now} if old.get(k) != now.get(k)}

@@ -70,9 +70,8 @@ class Bench:
         self.yardstick = self._network(config.yardstick, "embedder")
         teacher = self._network(config.teacher, "classifier") if config.teacher else None
         faces = data.load(config.data, size=size.image_size, channels=size.channels)
-        tests = faces.split(
-            "PrivateTest"
-        )  # PublicTest chose the guide's epoch, and what a StarGAN hears of it
+        # PublicTest chose the guide's epoch, and what a StarGAN hears of it
+        tests = faces.split("PrivateTest")
         few = measure.shuffled(len(tests))[: config.n]
         self.fingerprint, self.images, self.labels = faces.fingerprint, tests.images[few], tests.labels[few]
         self.training = faces.split("Training")

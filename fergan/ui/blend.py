@@ -1,7 +1,6 @@
 """Blended faces: what somebody asked for, checked, and the pictures, films and files that answer. No Gradio."""
 
 import math
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +12,7 @@ from fergan import animate, emotions, images, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine, Moment
 from fergan.images import Pixels
+from fergan.metrics import is_number
 from fergan.ui.sheet import File, data_uri, drawn_by, whole
 
 MOST = 24
@@ -278,7 +278,7 @@ def number(value: Any, what: str) -> float:
     Raises:
         ValueError: anything else, or one that is not finite.
     """
-    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+    if not is_number(value):
         raise ValueError(f"{what} is a number; got {value!r}.")
     return float(value)
 

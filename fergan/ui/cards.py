@@ -3,13 +3,12 @@
 A checkpoint may come from anywhere and may say anything of itself: what does not read as a number is left out.
 """
 
-import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from fergan.emotions import EMOTIONS
 from fergan.engine import EVOLUTION, Engine
-from fergan.metrics import METRICS, Metric
+from fergan.metrics import METRICS, Metric, is_number
 from fergan.ui import models
 
 Counts = list[list[int]]
@@ -106,11 +105,7 @@ def _numbers(values: Any, shown: Mapping[str, Metric]) -> dict[str, dict[str, An
     found = {}
     for name, metric in shown.items():
         value = values.get(name)
-        if (
-            isinstance(value, int | float)
-            and not isinstance(value, bool)
-            and abs(value) <= sys.float_info.max
-        ):
+        if is_number(value):
             whole = metric.form.endswith("d")
             found[name] = {
                 "shown": metric.show(int(value) if whole else value),

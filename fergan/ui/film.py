@@ -4,7 +4,6 @@ A checkpoint may come from strangers: what is not as train.history writes it is 
 """
 
 import json
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from fergan import animate, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import EVOLUTION, HISTORY, Engine
 from fergan.images import CAPTION, GAP, Pixels
+from fergan.metrics import is_number
 from fergan.ui import models
 from fergan.ui.sheet import File, data_uri
 
@@ -78,7 +78,7 @@ def history(engine: Engine, name: str) -> History:
         {
             key: points
             for key, values in (curves.items() if isinstance(curves, dict) else ())
-            if (points := [(seen, value) for seen, value in _pairs(values) if _is_number(value)])
+            if (points := [(seen, value) for seen, value in _pairs(values) if is_number(value)])
         },
         [(seen, words) for seen, words in _pairs(found.get("notes")) if isinstance(words, str)],
     )
@@ -160,7 +160,3 @@ def _pairs(values: Any) -> Iterator[tuple[int, Any]]:
 
 def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max

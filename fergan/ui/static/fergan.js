@@ -21,6 +21,18 @@ const unpack = (content) => Uint8Array.from(atob(content), (sign) => sign.charCo
 /** Bytes -> base64; as many arguments of one call browsers would refuse. */
 const inBase64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 
+const REFUSED = {
+  NotAllowedError: 'The camera was not allowed. Allow it in the browser\'s address bar, then try again.',
+  NotFoundError: 'No camera was found on this device.',
+  NotReadableError: 'The camera is in use by another program.',
+};
+
+/** Why there is no camera, from what getUserMedia threw. */
+const refusal = (error) => REFUSED[error.name] ?? 'This browser gives the page no camera: it must come over https or from this machine.';
+
+/** Turns a camera's stream off. */
+const release = (stream) => stream?.getTracks().forEach((track) => track.stop());
+
 /** Hands a file {name, type, content in base64} to the person. */
 function saveFile({name, type, content}) {
   const anchor = document.createElement('a');

@@ -74,11 +74,6 @@ function tryExample(button) {
 
 // --- the camera: a picture of `facts.live` pixels at a time, mirrored as people know themselves ---
 
-const REFUSED = {
-  NotAllowedError: 'The camera was not allowed. Allow it in the browser\'s address bar, then try again.',
-  NotFoundError: 'No camera was found on this device.',
-  NotReadableError: 'The camera is in use by another program.',
-};
 const PAUSE = 100; // milliseconds from one picture to the next, at least
 
 let stream = null;
@@ -100,7 +95,7 @@ async function startCamera() {
     asked++;
     stopCamera();
     clearReading();
-    return fail(REFUSED[error.name] ?? 'This browser gives the page no camera: it must come over https or from this machine.');
+    return fail(refusal(error));
   }
   asked++;
   clearReading();
@@ -113,8 +108,6 @@ async function startCamera() {
   fit();
   watchCamera(stream);
 }
-
-const release = (given) => given?.getTracks().forEach((track) => track.stop());
 
 function stopCamera() {
   starts++;

@@ -1,11 +1,6 @@
 // The camera of the tab Translate: it goes on where translate-sources.js ends. The face is framed by an oval here, not
 // found on the server: of each picture a small grey square goes out, and what changed of it is laid over the picture.
 
-const REFUSED = {
-  NotAllowedError: 'The camera was not allowed. Allow it in the browser\'s address bar, then try again.',
-  NotFoundError: 'No camera was found on this device.',
-  NotReadableError: 'The camera is in use by another program.',
-};
 const SHOWN = 720;   // pixels of a camera picture's longer side
 const FRAMED = 0.78; // of its shorter side is the square around the oval
 const PAUSE = 33;    // milliseconds from one picture to the next, at least
@@ -29,7 +24,7 @@ async function startCamera() {
   } catch (error) {
     if (start !== starts) return;
     stopCamera();
-    const sentence = REFUSED[error.name] ?? 'This browser gives the page no camera: it must come over https or from this machine.';
+    const sentence = refusal(error);
     return state.photo ? notify(sentence) : fail(sentence);
   }
   asked++;
@@ -46,8 +41,6 @@ async function startCamera() {
   said.textContent = 'The camera is on: bring your face into the oval.';
   watch(stream);
 }
-
-const release = (given) => given?.getTracks().forEach((track) => track.stop());
 
 /** The camera is off, and the photo from before is back. */
 function stopCamera() {
