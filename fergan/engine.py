@@ -35,6 +35,7 @@ JUDGE = "judge"
 """The classifier that reads every face, unless another is asked for."""
 TEACHER = "teacher"
 """The classifier that translators were trained with; where it is here, it reads a face before it is changed."""
+Seeds = Sequence[int] | NDArray[np.integer[Any]]
 UNABLE = {"generator": "draws no faces", "classifier": "reads no emotions", "translator": "changes no faces"}
 MOST_FRAMES = 1200
 """Frames of one animation."""
@@ -145,9 +146,9 @@ class Engine:
         self,
         model: str,
         emotion: ArrayLike,
-        seeds: Sequence[int],
+        seeds: Seeds,
         truncation: float = 1.0,
-        coarse_seeds: Sequence[int] | None = None,
+        coarse_seeds: Seeds | None = None,
     ) -> Pixels:
         """Emotion [B, 7] (weights at least 0, normalised here), seeds [B] -> faces, uint8 [B, H, W] or [B, H, W, 3].
 
@@ -162,11 +163,11 @@ class Engine:
                 coarse seeds for a model without styles.
         """
         rows = np.asarray(emotion, dtype=object)
-        coarse: Sequence[int | None] = coarse_seeds or [None] * len(seeds)
+        coarse = [None] * len(seeds) if coarse_seeds is None else coarse_seeds
         if rows.ndim != 2 or not len(rows) == len(seeds) == len(coarse):
             raise ValueError(
                 f"Each seed needs a row of emotion; got {rows.shape} for {len(seeds)} seeds"
-                + (f" and {len(coarse)} coarse seeds." if coarse_seeds else ".")
+                + ("." if coarse_seeds is None else f" and {len(coarse)} coarse seeds.")
             )
         drawer, config = self._drawer(model)
         moments = [

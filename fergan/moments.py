@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from operator import index
+from typing import SupportsIndex
 
 import torch
 from torch import Tensor
@@ -43,11 +45,22 @@ class Moment:
         except (TypeError, ValueError) as error:
             raise ValueError(f"Emotion weights: {error}") from error
         object.__setattr__(self, "emotion", tuple(row.tolist()))
-        for seed in (self.seed, 0 if self.coarse_seed is None else self.coarse_seed):
-            if not 0 <= seed <= LAST_SEED:
-                raise ValueError(f"A seed is a whole number from 0 to {LAST_SEED}; got {seed}.")
+        object.__setattr__(self, "seed", _seed(self.seed))
+        if self.coarse_seed is not None:
+            object.__setattr__(self, "coarse_seed", _seed(self.coarse_seed))
         if not 0 <= self.truncation <= 1:
             raise ValueError(f"Truncation runs from 0 to 1; got {self.truncation}.")
+
+
+def _seed(value: SupportsIndex) -> int:
+    """A seed as Python's int, of which a generator can be made; NumPy's come in too."""
+    try:
+        seed = index(value)
+    except TypeError:
+        seed = -1
+    if not 0 <= seed <= LAST_SEED:
+        raise ValueError(f"A seed is a whole number from 0 to {LAST_SEED}; got {value!r}.")
+    return seed
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,7 @@ def test_slerp_of_one_point_and_of_none():
         ({"emotion": (1.0, 2.0)}, "An emotion needs 7 weights"),
         ({"emotion": ("much",) * 7}, "Emotion weights"),
         ({"seed": -1}, "A seed is a whole number from 0 to 4294967295; got -1"),
+        ({"seed": 1.5}, "A seed is a whole number from 0 to 4294967295; got 1.5"),
         ({"coarse_seed": 2**32}, "got 4294967296"),
         ({"truncation": 1.5}, "Truncation runs from 0 to 1; got 1.5"),
     ],
@@ -74,7 +75,7 @@ def test_weights_are_normalised():
 def test_a_walk_passes_through_its_moments(engine, model, loop):
     moments = [Moment(HAPPY, 1), Moment(SAD, 2), Moment(SAD, 2, truncation=0.3)]
     frames = list(engine.animate(model, moments, steps=4, loop=loop))
-    assert len(frames) == 12 if loop else 9
+    assert len(frames) == (12 if loop else 9)
     for place, moment in enumerate(moments):
         due = engine.generate(model, [moment.emotion], [moment.seed], moment.truncation)[0]
         assert np.abs(frames[4 * place].astype(int) - due).max() <= 1
@@ -90,6 +91,13 @@ def test_coarse_seeds_lend_their_shape(engine):
     assert not np.array_equal(mixed[0], plain[0])
     assert not np.array_equal(mixed[0], plain[1])
     assert np.array_equal(mixed[1], plain[1])  # its own shape
+
+
+def test_arrays_of_numpy_ask_as_lists_do(engine):
+    rows, seeds, coarse = [HAPPY, SAD], [1, 2**32 - 1], [3, 4]
+    due = engine.generate("stylegan", rows, seeds, coarse_seeds=coarse)
+    asked = np.asarray(rows, np.float32), np.asarray(seeds, np.uint32)
+    assert np.array_equal(engine.generate("stylegan", *asked, coarse_seeds=np.asarray(coarse)), due)
 
 
 def test_a_bank_is_truncated_by_cutting_outliers():
