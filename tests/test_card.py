@@ -9,7 +9,8 @@ from huggingface_hub import EvalResult, ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index
 
 from fergan import checkpoint
-from fergan.card import ABOUT, PICTURES, write_card
+from fergan.about import ABOUT
+from fergan.card import PICTURES, write_card
 from fergan.checkpoint import Checkpoint
 from fergan.models import MODELS
 

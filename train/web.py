@@ -19,7 +19,8 @@ from typing import Any
 from tqdm import tqdm
 
 import fergan
-from fergan import card, checkpoint, provenance
+from fergan import checkpoint, provenance
+from fergan.about import LICENCE, kind
 from fergan.checkpoint import Checkpoint
 from fergan.data import cache_folder
 from fergan.emotions import EMOTIONS
@@ -154,7 +155,7 @@ def page(folders: Sequence[Path], runtime: dict[str, bytes]) -> dict[str, bytes]
             one["title"] += f" ({one['name']})"
     files[FACTS] = f"{EXPORT}{json.dumps(facts, indent=2)};\n".encode()
     files["README.md"] = README.format(
-        rows="\n".join(rows), runtime=RUNTIME, version=VERSION, licence=card.LICENCE
+        rows="\n".join(rows), runtime=RUNTIME, version=VERSION, licence=LICENCE
     ).encode()
     return files
 
@@ -198,8 +199,7 @@ def _file(files: dict[str, bytes], name: str) -> dict[str, Any]:
 
 def _facts(folder: Path, described: Checkpoint) -> dict[str, Any]:
     """What the page tells of a network, and what it needs to ask it."""
-    config, about = described.build_config(), card.ABOUT.get(described.model)
-    title = about.title if about else described.model
+    config, title = described.build_config(), kind(described.model).title
     seen = f"it has seen {described.images_seen:,} faces" if described.images_seen else "not trained yet"
     return {
         "name": folder.resolve().name,
