@@ -18,6 +18,7 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from fergan import data
+from fergan.batches import Batches
 from fergan.images import to_model
 from fergan.models import preset
 from train import run
@@ -176,7 +177,7 @@ def gan(config: BenchConfig, accelerator: Accelerator) -> tuple[Work, int]:
     )
     if faces.votes is None:
         recipe = replace(recipe, conditions="onehot")
-    ours = data.Batches(faces.to(device), data.conditions(faces, recipe.conditions), recipe.batch, 0)
+    ours = Batches(faces.to(device), data.conditions(faces, recipe.conditions), recipe.batch, 0)
     plain = plain_batches(faces, recipe.batch)
     game, slow = (Game(config.model, "fixed", settings, recipe, 0, device) for _ in range(2))
     plainly(slow)
@@ -193,7 +194,7 @@ def plain_batches(faces: data.Faces, batch: int) -> Iterator[tuple[Tensor, Tenso
     return forever(DataLoader(PlainFaces(faces, rows), batch, shuffle=True, drop_last=True))
 
 
-def data_work(plain: Iterator[tuple[Tensor, Tensor]], ours: data.Batches, device: torch.device) -> Work:
+def data_work(plain: Iterator[tuple[Tensor, Tensor]], ours: Batches, device: torch.device) -> Work:
     """The two ways to batches."""
     return {
         "data path, plain DataLoader": lambda: len(next(plain)[0].to(device)),

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from fergan import checkpoint, data, losses
+from fergan.batches import Batches
 from fergan.emotions import EMOTIONS, index
 from fergan.models import preset
 from fergan.models.dcgan import ALL
@@ -192,7 +193,7 @@ def settings(config: TrainConfig, *, votes: bool = True, **known: str) -> tuple[
     return model_config, recipe
 
 
-def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, data.Batches, dict[str, Any]]:
+def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, Batches, dict[str, Any]]:
     """The networks, the batches on the device, those of all processes, and what makes the run itself.
 
     Raises:
@@ -213,7 +214,7 @@ def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, data.B
     if config.precision != "auto":
         game.dtype = torch.bfloat16 if config.precision == "bf16" else torch.float32
     rows = data.conditions(training, recipe.conditions)
-    batches = data.Batches(
+    batches = Batches(
         training.to(accelerator.device),
         rows,
         recipe.batch,
@@ -225,7 +226,7 @@ def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, data.B
     return game, batches, identity(config.model, config.preset, model_config, recipe, faces)
 
 
-def resume(path: Path, own: dict[str, Any], game: Game, batches: data.Batches) -> dict[str, Any]:
+def resume(path: Path, own: dict[str, Any], game: Game, batches: Batches) -> dict[str, Any]:
     """Puts a state file back.
 
     The recipe may be another one, a lower learning rate say: the facts returned keep a list of such changes.

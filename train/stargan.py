@@ -15,6 +15,7 @@ from PIL import Image
 from torch import Tensor
 
 from fergan import checkpoint, data
+from fergan.batches import Batches
 from fergan.emotions import EMOTIONS, index, one_hot
 from fergan.images import sheet, to_array, to_model, to_pixels
 from fergan.models import draw_noise, preset
@@ -154,7 +155,7 @@ def pair_source(
 
 def prepare(
     config: TrainConfig, accelerator: Accelerator
-) -> tuple[Translation, data.Batches, tuple[Tensor, Tensor], dict[str, Any]]:
+) -> tuple[Translation, Batches, tuple[Tensor, Tensor], dict[str, Any]]:
     """The networks, the batches, those of all processes, the faces of the grids, and what makes the run itself.
 
     Raises:
@@ -203,7 +204,7 @@ def prepare(
     rows = data.conditions(training, recipe.conditions)
     if teacher is not None:  # once, rather than each time that a face is drawn
         rows = torch.cat([rows, game.readings(training.images).expand(*rows.shape)], dim=-1)
-    batches = data.Batches(training.to(device), rows, recipe.batch, config.seed, recipe.power, recipe.flip)
+    batches = Batches(training.to(device), rows, recipe.batch, config.seed, recipe.power, recipe.flip)
     own = identity("stargan", config.preset, network, recipe, faces)
     return game, batches, examples(config, faces, recipe.typical), own
 
