@@ -1,6 +1,6 @@
 """A checkpoint is a folder, config.json and model.safetensors, that explains itself and loads strictly.
 
-The same folder is what the Hub repository of a model holds. Training state lives elsewhere (train/run.py).
+The same folder is what the Hub repository of a model holds. Training state lives elsewhere (train/states.py).
 """
 
 import dataclasses

@@ -1,6 +1,6 @@
 """Discriminators: the opponents that generators had in training, out of the runs that they were left in.
 
-No checkpoint holds them, since nobody draws with them; a run's state does (train/run.py writes it).
+No checkpoint holds them, since nobody draws with them; a run's state does (train/states.py writes it).
 """
 
 import json

@@ -12,7 +12,7 @@ from fergan.engine import Engine
 from fergan.ui import film
 from tests import factory
 from tests.gans import DCGAN, config, train
-from train import bank, record, run
+from train import bank, record, states
 
 
 @pytest.fixture(scope="module")
@@ -65,11 +65,11 @@ def test_networks_that_stopped_apart_share_the_pages_that_all_drew(faces, tmp_pa
 def test_the_networks_of_a_bank_begin_as_one_that_saw_all(faces, tmp_path):
     settings = {"emotion": "", "set": f"{DCGAN['fixed']} together=16"}
     train(config(faces, tmp_path, "dcgan", images=8, **settings))
-    states = {name: run.load_state(tmp_path / name / run.STATE) for name in ("all", "sad", "happy")}
-    assert [states[name][1]["seen"] for name in states] == [16, 24, 24]
-    assert states["sad"][1]["changes"] == [{"images_seen": 16, "emotions": ["all", "sad"]}]
+    left = {name: states.load(tmp_path / name / states.FILE) for name in ("all", "sad", "happy")}
+    assert [left[name][1]["seen"] for name in left] == [16, 24, 24]
+    assert left["sad"][1]["changes"] == [{"images_seen": 16, "emotions": ["all", "sad"]}]
     base, sad, happy = (
-        {key.replace(name, ""): tensor for key, tensor in states[name][0].items()} for name in states
+        {key.replace(name, ""): tensor for key, tensor in left[name][0].items()} for name in left
     )
     assert base.keys() == sad.keys()
     for weights in (sad, happy):  # one step of Adam from where they began: the discriminator's too

@@ -21,7 +21,7 @@ from fergan.models import MODELS
 from fergan.models.classifier import Teacher
 from tests import factory
 from tests.test_classifier import FOUR, network, small
-from train import classifier, report, run
+from train import classifier, report, states
 from train.classifier_recipes import RECIPES, ClassifierRecipe
 from train.learner import Learner, split
 
@@ -96,7 +96,7 @@ def test_resuming_equals_not_having_stopped(faces, tmp_path, model, settings):
     train(config(faces, tmp_path / "parts", images=64, **own))  # in the middle of the first epoch
     train(config(faces, tmp_path / "parts", images=208, resume=True, **own))
     train(config(faces, tmp_path / "parts", resume=True, **own))
-    whole, parts = (load_file(tmp_path / part / run.STATE) for part in ("whole", "parts"))
+    whole, parts = (load_file(tmp_path / part / states.FILE) for part in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     assert any(key.startswith("best.") for key in whole)
     assert [key for key in whole if not torch.equal(whole[key], parts[key])] == []
@@ -230,11 +230,11 @@ def test_another_experiment_is_not_resumed(faces, tmp_path):
 
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(faces, tmp_path, monkeypatch):
     train(config(faces, tmp_path, images=32))
-    good = (tmp_path / run.STATE).read_bytes()
+    good = (tmp_path / states.FILE).read_bytes()
     monkeypatch.setattr("train.learner.losses.soft_cross_entropy", lambda a, b: a.mean() * float("nan"))
     with pytest.raises(FloatingPointError, match="loss is not finite"):
         train(config(faces, tmp_path, resume=True))
-    assert (tmp_path / run.STATE).read_bytes() == good
+    assert (tmp_path / states.FILE).read_bytes() == good
 
 
 def command(faces, out, *flags):
@@ -264,7 +264,7 @@ def test_a_signal_saves_and_exits(faces, tmp_path):
         process.kill()
     assert process.returncode == 0, error.decode()
     assert "Stopped: SIGINT" in out.decode()
-    assert run.load_state(tmp_path / run.STATE)[1]["seen"] >= 64
+    assert states.load(tmp_path / states.FILE)[1]["seen"] >= 64
     assert not (tmp_path / "checkpoint").exists()  # PrivateTest is for runs that are over
 
 

@@ -18,7 +18,7 @@ from fergan import checkpoint, provenance
 from fergan.models import MODELS
 from tests import factory
 from tests.gans import SMALL, config, game, train
-from train import collapse, gan, record, run
+from train import collapse, gan, record, states
 from train.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -81,7 +81,7 @@ def test_resuming_equals_not_having_stopped(faces, tmp_path, model, name):
     train(config(faces, tmp_path / "whole", model, name, images=48))
     train(config(faces, tmp_path / "parts", model, name, images=24))
     train(config(faces, tmp_path / "parts", model, name, images=48, resume=True))
-    whole, parts = (load_file(tmp_path / part / run.STATE) for part in ("whole", "parts"))
+    whole, parts = (load_file(tmp_path / part / states.FILE) for part in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     different = [key for key in whole if not torch.equal(whole[key], parts[key])]
     assert different == []
@@ -90,7 +90,7 @@ def test_resuming_equals_not_having_stopped(faces, tmp_path, model, name):
 def test_two_runs_are_one(faces, tmp_path):
     for name in ("a", "b"):
         train(config(faces, tmp_path / name, precision="bf16"))
-    one, two = (load_file(tmp_path / name / run.STATE) for name in ("a", "b"))
+    one, two = (load_file(tmp_path / name / states.FILE) for name in ("a", "b"))
     assert all(torch.equal(one[key], two[key]) for key in one)
 
 
@@ -206,11 +206,11 @@ def test_published_reals_are_in_the_unit_range(faces, tmp_path, monkeypatch):
 
 def test_a_loss_that_is_not_finite_stops_with_the_last_good_state(faces, tmp_path, monkeypatch):
     train(config(faces, tmp_path))
-    good = (tmp_path / run.STATE).read_bytes()
+    good = (tmp_path / states.FILE).read_bytes()
     monkeypatch.setattr(gan.losses, "relativistic", lambda a, b: (a - b).mean() * float("nan"))
     with pytest.raises(FloatingPointError, match="d_loss.* not finite"):
         train(config(faces, tmp_path, images=640, resume=True, save_minutes=1e-6))
-    assert (tmp_path / run.STATE).read_bytes() == good
+    assert (tmp_path / states.FILE).read_bytes() == good
 
 
 def command(faces, out, *flags):
@@ -240,7 +240,7 @@ def test_a_signal_saves_and_exits(faces, tmp_path, number):
         process.kill()
     assert process.returncode == 0, error.decode()
     assert f"Stopped: {signal.Signals(number).name}" in out.decode()
-    assert run.load_state(tmp_path / run.STATE)[1]["seen"] >= 768
+    assert states.load(tmp_path / states.FILE)[1]["seen"] >= 768
 
 
 @pytest.mark.parametrize(

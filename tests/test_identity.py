@@ -15,7 +15,7 @@ from fergan.card import write_card
 from fergan.models import MODELS, preset
 from fergan.models.identity import Config, Embedder
 from tests import factory
-from train import identity, run
+from train import identity, run, states
 from train.identity import IdentityRecipe, distinct, draw_views
 
 EACH = [
@@ -161,7 +161,7 @@ def test_a_run_learns_and_leaves_all_its_files(faces, tmp_path, monkeypatch):
     assert [line["epoch"] for line in lines if "epoch" in line] == list(range(1, 13))
     card = (tmp_path / "checkpoint" / "README.md").read_text()
     assert f"| {metrics['auc']:.4f} |" in card
-    assert run.load_state(tmp_path / run.STATE)[1]["kind"] == "embedder"
+    assert states.load(tmp_path / states.FILE)[1]["kind"] == "embedder"
 
 
 def test_resuming_equals_not_having_stopped(faces, tmp_path):
@@ -169,7 +169,7 @@ def test_resuming_equals_not_having_stopped(faces, tmp_path):
     train(config(faces, tmp_path / "parts", images=48))  # in the middle of the first epoch
     train(config(faces, tmp_path / "parts", images=144, resume=True))
     train(config(faces, tmp_path / "parts", resume=True))
-    whole, parts = (load_file(tmp_path / part / run.STATE) for part in ("whole", "parts"))
+    whole, parts = (load_file(tmp_path / part / states.FILE) for part in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     assert [key for key in whole if not torch.equal(whole[key], parts[key])] == []
     measured = [checkpoint.describe(tmp_path / part / "checkpoint").metrics for part in ("whole", "parts")]
@@ -187,17 +187,17 @@ def test_a_signal_keeps_the_state_alone(faces, tmp_path, monkeypatch):
 
     monkeypatch.setattr(identity.Learner, "step", ask)
     assert train(config(faces, tmp_path)) == "Stopped: SIGTERM, 48 images seen; go on with --resume."
-    assert run.load_state(tmp_path / run.STATE)[1]["seen"] == 48
+    assert states.load(tmp_path / states.FILE)[1]["seen"] == 48
     assert not (tmp_path / "checkpoint").exists()
 
 
 def test_a_loss_that_is_not_finite_keeps_the_last_good_state(faces, tmp_path, monkeypatch):
     train(config(faces, tmp_path, images=32))
-    good = (tmp_path / run.STATE).read_bytes()
+    good = (tmp_path / states.FILE).read_bytes()
     monkeypatch.setattr(identity.losses, "contrastive", lambda a, b, t: a.mean() * math.nan)
     with pytest.raises(FloatingPointError, match="is not finite"):
         train(config(faces, tmp_path, resume=True))
-    assert (tmp_path / run.STATE).read_bytes() == good
+    assert (tmp_path / states.FILE).read_bytes() == good
 
 
 def test_another_experiment_is_not_resumed(faces, tmp_path):

@@ -9,7 +9,7 @@ from fergan.engine import Engine
 from fergan.models import MODELS
 from fergan.quiz import ROUNDS, Quiz
 from tests import factory
-from train import run
+from train import states
 
 
 @pytest.fixture(scope="module")
@@ -20,8 +20,8 @@ def opponent(tmp_path_factory):
     torch.manual_seed(3)
     network = MODELS["acgan"]["fixed"].discriminator(config).eval()
     facts = {"model": "acgan", "preset": "fixed", "config": {"width": 8, "discriminator_width": 8}}
-    tensors = run.module_state(network, "discriminator") | {"rng.noise": torch.zeros(3)}
-    run.save_state(folder / run.STATE, tensors, facts)
+    tensors = states.of_module(network, "discriminator") | {"rng.noise": torch.zeros(3)}
+    states.save(folder / states.FILE, tensors, facts)
     return folder, network
 
 
@@ -60,8 +60,8 @@ def test_discriminators_play_along_where_their_runs_are_named(weights, opponent,
     ],
 )
 def test_runs_that_hold_no_discriminator_are_refused(opponent, tmp_path, facts, sentence):
-    tensors, told = run.load_state(opponent[0] / run.STATE)
-    run.save_state(tmp_path / run.STATE, tensors, {**told, **facts})
+    tensors, told = states.load(opponent[0] / states.FILE)
+    states.save(tmp_path / states.FILE, tensors, {**told, **facts})
     with pytest.raises(ValueError, match=f"holds no discriminator that can be used: .*({sentence})"):
         opponents.load(tmp_path, torch.device("cpu"))
 
@@ -69,6 +69,6 @@ def test_runs_that_hold_no_discriminator_are_refused(opponent, tmp_path, facts, 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="is no folder of a run"):
         opponents.load(tmp_path, torch.device("cpu"))
-    (tmp_path / run.STATE).write_bytes(b"no")
+    (tmp_path / states.FILE).write_bytes(b"no")
     with pytest.raises(ValueError, match="holds no discriminator"):
         opponents.load(tmp_path, torch.device("cpu"))

@@ -18,7 +18,7 @@ from fergan.models import draw_noise
 from tests import factory, together
 from tests.test_generate import files
 from tests.test_stargan_training import faces, helpers  # noqa: F401 (fixtures)
-from train import processes, run, tune
+from train import processes, states, tune
 from train.processes import Share
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -69,24 +69,24 @@ def answers(run_folder):
         return described, network.eval()(draw_noise(list(range(7)), 8), rows)
 
 
-def off(states, parts):
+def off(pair, parts):
     """The largest difference of some tensors, and the largest number in them."""
-    names = [name for name in states[0] if name.endswith(parts) or name.startswith(parts)]
-    gaps = [float((states[0][name] - states[1][name]).abs().max()) for name in names]
-    return max(gaps, default=0.0), max((float(states[0][name].abs().max()) for name in names), default=0.0)
+    names = [name for name in pair[0] if name.endswith(parts) or name.startswith(parts)]
+    gaps = [float((pair[0][name] - pair[1][name]).abs().max()) for name in names]
+    return max(gaps, default=0.0), max((float(pair[0][name].abs().max()) for name in names), default=0.0)
 
 
 @pytest.mark.parametrize("name", together.SMALL)
 def test_two_processes_train_what_one_does(name, two, one, faces, helpers):
     together.train(name, Accelerator(cpu=True), faces, helpers, one)
-    states = [load_file(folder / name / run.STATE) for folder in (one, two)]
-    assert states[0].keys() == states[1].keys()
-    for key in states[0]:  # both have drawn the same numbers, to the bit
-        assert not key.startswith("rng.") or torch.equal(states[0][key], states[1][key]), key
-    gap, largest = off(states, ("exp_avg", "square_avg", "momentum_buffer"))
+    pair = [load_file(folder / name / states.FILE) for folder in (one, two)]
+    assert pair[0].keys() == pair[1].keys()
+    for key in pair[0]:  # both have drawn the same numbers, to the bit
+        assert not key.startswith("rng.") or torch.equal(pair[0][key], pair[1][key]), key
+    gap, largest = off(pair, ("exp_avg", "square_avg", "momentum_buffer"))
     assert largest > 0
     assert gap < MOMENTS * largest
-    assert off(states, ("running_mean", "running_var"))[0] < ANSWERS
+    assert off(pair, ("running_mean", "running_var"))[0] < ANSWERS
     (alone, said), (shared, other) = (answers(folder / name) for folder in (one, two))
     assert float((said - other).abs().max()) < ANSWERS
     assert (alone.training["processes"], shared.training["processes"]) == (1, 2)
@@ -96,10 +96,10 @@ def test_two_processes_train_what_one_does(name, two, one, faces, helpers):
 @pytest.mark.parametrize("name", ["cgan-fixed", "identity"])
 def test_one_process_goes_on_where_two_stopped(name, two, one, faces, helpers):
     for folder in (two, one):
-        resume = (folder / name / run.STATE).is_file()
+        resume = (folder / name / states.FILE).is_file()
         together.train(name, Accelerator(cpu=True), faces, helpers, folder, images=64, resume=resume)
-    states = [load_file(folder / name / run.STATE) for folder in (one, two)]
-    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0] if key.startswith("rng."))
+    pair = [load_file(folder / name / states.FILE) for folder in (one, two)]
+    assert all(torch.equal(pair[0][key], pair[1][key]) for key in pair[0] if key.startswith("rng."))
     (_, said), (described, other) = (answers(folder / name) for folder in (one, two))
     assert float((said - other).abs().max()) < ANSWERS
     assert described.images_seen == 64

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from fergan import hub
 from tests import factory, fake_hub
 from tests.test_push import REPO, folder, server  # noqa: F401 - fixtures
-from train import gan, push, record, run, stargan
+from train import gan, push, record, stargan, states
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def notes(where):
 def test_a_training_pushes_and_is_the_same_training(server, faces, tmp_path):
     train(faces, tmp_path / "shared", push_to=REPO, push_every=16, push_private=True)
     train(faces, tmp_path / "alone")
-    one, two = (load_file(tmp_path / name / run.STATE) for name in ("shared", "alone"))
+    one, two = (load_file(tmp_path / name / states.FILE) for name in ("shared", "alone"))
     assert one.keys() == two.keys()
     assert all(torch.equal(one[key], two[key]) for key in one)
     repo = server.repos["model", REPO]

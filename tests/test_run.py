@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from train import run
+from train import run, states
 from train.record import evolution, next_frame
 
 
@@ -78,15 +78,15 @@ def test_state_round_trip(tmp_path):
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
     network(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    path = tmp_path / "state.safetensors"
-    tensors = run.module_state(network, "net") | run.pack_optimizer(optimizer, "adam")
-    run.save_state(path, tensors, {"seen": 5})
-    loaded, facts = run.load_state(path)
+    path = tmp_path / states.FILE
+    tensors = states.of_module(network, "net") | states.of_optimizer(optimizer, "adam")
+    states.save(path, tensors, {"seen": 5})
+    loaded, facts = states.load(path)
     other = nn.Linear(3, 2)
-    run.restore_module(other, "net", loaded)
+    states.to_module(other, "net", loaded)
     assert torch.equal(other.weight, network.weight)
     again = torch.optim.Adam(other.parameters(), fused=True)
-    run.unpack_optimizer(again, "adam", loaded)
+    states.to_optimizer(again, "adam", loaded)
     assert facts == {"seen": 5}
     moments = (next(iter(o.state_dict()["state"].values()))["exp_avg"] for o in (optimizer, again))
     assert torch.equal(*moments)

@@ -19,7 +19,7 @@ from fergan.checkpoint import Checkpoint
 from fergan.data import Faces
 from fergan.models import MODELS
 from tests import factory
-from train import record, run, stargan
+from train import record, stargan, states
 from train.helpers import helper
 from train.pairs import Pair
 from train.recipes import TRANSLATORS, TranslatorRecipe
@@ -151,7 +151,7 @@ def test_resuming_equals_not_having_stopped(config, preset, stop):
     train(config(preset, out="parts", images=stop, changes="decay=false"))
     train(config(preset, out="parts", images=48, changes="decay=false", resume=True))
     folder = config(preset).folder.parent
-    whole, parts = (load_file(folder / part / run.STATE) for part in ("whole", "parts"))
+    whole, parts = (load_file(folder / part / states.FILE) for part in ("whole", "parts"))
     assert whole.keys() == parts.keys()
     assert [key for key in whole if not torch.equal(whole[key], parts[key])] == []
 

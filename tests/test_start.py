@@ -11,7 +11,7 @@ from PIL import Image
 
 from fergan import checkpoint
 from tests import factory
-from train import gan, record, run, start
+from train import gan, record, run, start, states
 
 SMALL = "width=8 discriminator_width=8 noise_dim=8 batch=8"
 
@@ -52,11 +52,11 @@ def test_a_run_goes_on_where_a_checkpoint_was(faces, shipped, tmp_path):
 
 def test_the_new_discriminator_learns_alone_first(faces, shipped, tmp_path):
     train(faces, tmp_path, start=str(shipped), images=40, alone=16)
-    one, _ = run.load_state(tmp_path / run.STATE)
+    one, _ = states.load(tmp_path / states.FILE)
     train(faces, tmp_path, resume=True, images=48, alone=16)
-    two, _ = run.load_state(tmp_path / run.STATE)
+    two, _ = states.load(tmp_path / states.FILE)
     train(faces, tmp_path, resume=True, images=56, alone=16)
-    three, _ = run.load_state(tmp_path / run.STATE)
+    three, _ = states.load(tmp_path / states.FILE)
 
     def same(a, b, part):
         names = [name for name in a if name.startswith(part + ".") and name.endswith(("weight", "bias"))]

@@ -8,7 +8,7 @@ from accelerate import Accelerator
 
 from fergan import checkpoint
 from tests import factory
-from train import gan, run, widen
+from train import gan, states, widen
 
 REST = "discriminator_width=8 noise_dim=8 batch=8"
 NARROW, WIDE = f"width=8 {REST}", f"width=12 {REST}"
@@ -49,16 +49,16 @@ def test_a_wider_run_goes_on_where_the_narrow_one_was(faces, narrow, wide):
 
 
 def test_new_channels_learn_from_the_first_step_on(faces, wide):
-    before, _ = run.load_state(wide / run.STATE)
+    before, _ = states.load(wide / states.FILE)
     train(faces, wide, set=WIDE, images=40, resume=True)
-    after, _ = run.load_state(wide / run.STATE)
+    after, _ = states.load(wide / states.FILE)
     name = "generator.synthesis.to_patches.weight"
     assert not before[name][:, 8:].any() and before[name][:, :8].all()
     assert after[name][:, 8:].all()
 
 
 def test_the_first_steps_of_new_weights_are_no_longer_than_those_of_old_ones(wide):
-    tensors, _ = run.load_state(wide / run.STATE)
+    tensors, _ = states.load(wide / states.FILE)
     moments = [t for name, t in tensors.items() if name.endswith("exp_avg_sq")]
     squares = next(t for t in moments if t.shape == (64, 12, 3, 3))  # to_patches'
     torch.testing.assert_close(squares[:, 8:].mean(), squares[:, :8].mean())

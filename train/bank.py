@@ -13,7 +13,7 @@ from fergan.checkpoint import Checkpoint
 from fergan.emotions import EMOTIONS
 from fergan.images import GAP, Pixels, sheet
 from fergan.models.dcgan import ALL
-from train import history, run
+from train import history, states
 from train.record import GRID_SEEDS, accompany, branch
 
 
@@ -35,7 +35,7 @@ def begin(base: Path, folder: Path, emotion: str) -> None:
     Raises:
         FileNotFoundError: `base` holds no run.
     """
-    tensors, facts = run.load_state(base / run.STATE)
+    tensors, facts = states.load(base / states.FILE)
     own = {name.replace(f".networks.{ALL}.", f".networks.{emotion}."): t for name, t in tensors.items()}
     change = {"emotions": [ALL, emotion]}
     branch(base, folder, own, facts, {**facts["config"], "emotions": emotion}, change)

@@ -19,7 +19,7 @@ from fergan.checkpoint import replace_file
 from fergan.metrics import accuracy
 from fergan.models import MODELS
 from fergan.models.classifier import Classifier, Config
-from train import report, run, transfer
+from train import report, run, states, transfer
 from train.classifier_recipes import RECIPES, ClassifierRecipe, EarlyStopping
 from train.folds import k_folds, same_faces
 from train.learner import Learner, Parts, Schedule, hold_out, split
@@ -213,7 +213,7 @@ def resume(
         FileNotFoundError: no state there.
         ValueError: a state of another network, recipe, data or fold.
     """
-    tensors, facts = run.load_state(path)
+    tensors, facts = states.load(path)
     check(path, facts, own)
     best.epoch = facts["best_epoch"]
     best.weights = {
@@ -236,7 +236,7 @@ def learn(
         FloatingPointError: a loss that is not finite.
     """
     if not config.resume:
-        run.vacant(folder)
+        states.vacant(folder)
     network_config, recipe = config.settings()
     own = identity(config, parts, fold)
     network = build(config, network_config)
@@ -247,7 +247,7 @@ def learn(
     learner.share, learner.accelerator = share_of(accelerator, schedule.batch), accelerator
     stopping, best, before = EarlyStopping(recipe.patience, recipe.min_delta), report.Best(), 0.0
     if config.resume:
-        before = resume(folder / run.STATE, own, learner, stopping, best)
+        before = resume(folder / states.FILE, own, learner, stopping, best)
     folder.mkdir(parents=True, exist_ok=True)
     log = run.Log(folder, learner.seen) if accelerator.is_main_process else None
     stopper = run.Stopper(min(schedule.planned, config.images or schedule.planned), config.minutes)
@@ -257,7 +257,7 @@ def learn(
         facts |= {"best": stopping.best, "waited": stopping.waited, "best_epoch": best.epoch}
         kept = {f"best.{name}": tensor for name, tensor in best.weights.items()}
         if accelerator.is_main_process:
-            run.save_state(folder / run.STATE, learner.state() | kept, facts)
+            states.save(folder / states.FILE, learner.state() | kept, facts)
 
     saved = 0.0
     with stopper.catching():
@@ -311,7 +311,7 @@ def cross_validate(config: TrainConfig, parts: Parts, accelerator: Accelerator) 
             check(done, told, identity(config, parts, name))
             found.append(told["metrics"]["held_out"]["accuracy"])
             continue
-        own = dataclasses.replace(config, resume=config.resume and (folder / run.STATE).is_file())
+        own = dataclasses.replace(config, resume=config.resume and (folder / states.FILE).is_file())
         sentence, metrics = learn(own, hold_out(parts, fold, number), folder, name, accelerator)
         if not metrics:
             return f"Fold {name}: {sentence}"

@@ -15,7 +15,7 @@ from fergan.emotions import EMOTIONS, index
 from fergan.models import preset
 from fergan.models.dcgan import ALL
 from fergan.models.layers import Verdict
-from train import bank, collapse, run
+from train import bank, collapse, run, states
 from train.helpers import helper
 from train.players import Players
 from train.processes import share_of
@@ -235,7 +235,7 @@ def resume(path: Path, own: dict[str, Any], game: Game, batches: Batches) -> dic
         FileNotFoundError: no state there.
         ValueError: a state of another model, config or data.
     """
-    tensors, facts = run.load_state(path)
+    tensors, facts = states.load(path)
     facts = recipe_changes(path, facts, own)
     batches.load_state(tensors.pop("rng.batches"))
     game.restore(tensors)
@@ -261,10 +261,10 @@ def train_bank(config: TrainConfig, accelerator: Accelerator) -> str:
     recipe = settings(config)[1]
     folders = {name: config.folder / name for name in EMOTIONS}
     base = config.folder / ALL if recipe.together else None
-    begun = [folder for folder in folders.values() if (folder / run.STATE).is_file()]
+    begun = [folder for folder in folders.values() if (folder / states.FILE).is_file()]
     if not config.resume:
         for folder in folders.values():
-            run.vacant(folder)
+            states.vacant(folder)
     own = config.images or recipe.images
     whole = own * len(folders) + recipe.together
 
@@ -275,7 +275,7 @@ def train_bank(config: TrainConfig, accelerator: Accelerator) -> str:
             out=str(folder),
             images=before + images,
             minutes=config.minutes * images / whole,
-            resume=(folder / run.STATE).is_file() and (config.resume or before > 0),
+            resume=(folder / states.FILE).is_file() and (config.resume or before > 0),
         )
         session = sit(part, accelerator)
         accelerator.print(f"{emotion}: {session.sentence}")
@@ -306,11 +306,11 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
         ValueError, FileNotFoundError: a folder, data or settings that do not fit, in a sentence.
     """
     if not config.resume:
-        run.vacant(config.folder)
+        states.vacant(config.folder)
     game, batches, own = prepare(config, accelerator)
     recipe, share, last = game.recipe, game.share, {}
     if config.resume:
-        last = resume(config.folder / run.STATE, own, game, batches)
+        last = resume(config.folder / states.FILE, own, game, batches)
     elif config.start:
         last = start(Path(config.start), own, game, config.folder, accelerator)
     session = Session(

@@ -19,7 +19,7 @@ from fergan.images import to_model
 from fergan.metrics import accuracy, verification
 from fergan.models import preset
 from fergan.models.identity import Config, Embedder
-from train import run
+from train import run, states
 from train.folds import same_faces
 from train.learner import TEST_BATCH, Shuffle
 from train.processes import ALONE, Share, gather, share_of
@@ -188,13 +188,13 @@ class Learner:
 
     def state(self) -> dict[str, Tensor]:
         """All tensors that the next step depends on."""
-        tensors = {"rng.views": self.rng.get_state()} | run.module_state(self.network, "network")
-        return tensors | run.pack_optimizer(self.optimizer, "optimizer")
+        tensors = {"rng.views": self.rng.get_state()} | states.of_module(self.network, "network")
+        return tensors | states.of_optimizer(self.optimizer, "optimizer")
 
     def restore(self, tensors: dict[str, Tensor], steps: int, seen: int) -> None:
         """The reverse of state()."""
-        run.restore_module(self.network, "network", tensors)
-        run.unpack_optimizer(self.optimizer, "optimizer", tensors)
+        states.to_module(self.network, "network", tensors)
+        states.to_optimizer(self.optimizer, "optimizer", tensors)
         self.rng.set_state(tensors["rng.views"])
         self.steps, self.seen = steps, seen
 
@@ -206,7 +206,7 @@ def resume(path: Path, own: dict[str, Any], learner: Learner) -> float:
         FileNotFoundError: no state there.
         ValueError: a state of another network, recipe or data.
     """
-    tensors, facts = run.load_state(path)
+    tensors, facts = states.load(path)
     for key, value in own.items():
         if facts.get(key) != value:
             raise ValueError(f"{path} is of a run with {key} {facts.get(key)}; this one has {value}.")
@@ -246,7 +246,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
         FloatingPointError: a loss that is not finite.
     """
     if not config.resume:
-        run.vacant(config.folder)
+        states.vacant(config.folder)
     network_config, recipe = config.settings()
     parts = split(data.load(config.data, size=config.size, channels=config.channels))
     own = {
@@ -259,7 +259,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
     }
     torch.manual_seed(config.seed)
     learner = Learner(Embedder(network_config), recipe, config.seed, accelerator.device, config.precision)
-    before = resume(config.folder / run.STATE, own, learner) if config.resume else 0.0
+    before = resume(config.folder / states.FILE, own, learner) if config.resume else 0.0
     config.folder.mkdir(parents=True, exist_ok=True)
     shuffle = Shuffle(len(parts.training), recipe.batch, config.seed)
     learner.share, learner.accelerator = share_of(accelerator, shuffle.batch), accelerator
@@ -274,7 +274,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
         means.check()  # a broken state is never saved
         facts = {**own, "step": learner.steps, "seen": learner.seen, "minutes": before + stopper.elapsed}
         if main:
-            run.save_state(config.folder / run.STATE, learner.state(), facts)
+            states.save(config.folder / states.FILE, learner.state(), facts)
 
     bar = tqdm(total=planned, initial=learner.seen, unit="img", smoothing=0.05, disable=log is None)
     with bar, stopper.catching():

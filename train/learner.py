@@ -13,7 +13,7 @@ from fergan.augment import mix_faces, vary_faces
 from fergan.emotions import one_hot
 from fergan.images import to_model
 from fergan.models.classifier import Classifier
-from train import run
+from train import run, states
 from train.classifier_recipes import ClassifierRecipe
 from train.processes import ALONE, Share
 
@@ -226,17 +226,17 @@ class Learner:
         tensors = {"rng.augment": self.rng.get_state(), "rng.torch": torch.get_rng_state()}  # dropout's
         if self.device.type == "cuda":
             tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
-        tensors |= run.module_state(self.network, "network")
+        tensors |= states.of_module(self.network, "network")
         if self.average is not None:
-            tensors |= run.module_state(self.average, "average")
-        return tensors | run.pack_optimizer(self.optimizer, "optimizer")
+            tensors |= states.of_module(self.average, "average")
+        return tensors | states.of_optimizer(self.optimizer, "optimizer")
 
     def restore(self, tensors: dict[str, Tensor], steps: int, seen: int) -> None:
         """The reverse of state()."""
-        run.restore_module(self.network, "network", tensors)
+        states.to_module(self.network, "network", tensors)
         if self.average is not None:
-            run.restore_module(self.average, "average", tensors)
-        run.unpack_optimizer(self.optimizer, "optimizer", tensors)
+            states.to_module(self.average, "average", tensors)
+        states.to_optimizer(self.optimizer, "optimizer", tensors)
         self.rng.set_state(tensors["rng.augment"])
         torch.set_rng_state(tensors["rng.torch"])
         if self.device.type == "cuda" and "rng.cuda" in tensors:

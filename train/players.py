@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fergan.augment import diff_augment
 from fergan.models import preset
-from train import run
+from train import run, states
 from train.processes import ALONE, Share
 from train.recipes import Recipe, TranslatorRecipe
 
@@ -88,17 +88,17 @@ class Players:
         if self.device.type == "cuda":
             tensors["rng.cuda"] = torch.cuda.get_rng_state(self.device)
         for name in ("generator", "discriminator", "average"):
-            tensors |= run.module_state(getattr(self, name), name)
+            tensors |= states.of_module(getattr(self, name), name)
         for name, optimizer in self.optimizers.items():
-            tensors |= run.pack_optimizer(optimizer, f"adam.{name}")
+            tensors |= states.of_optimizer(optimizer, f"adam.{name}")
         return tensors
 
     def restore(self, tensors: dict[str, Tensor]) -> None:
         """The reverse of state()."""
         for name in ("generator", "discriminator", "average"):
-            run.restore_module(getattr(self, name), name, tensors)
+            states.to_module(getattr(self, name), name, tensors)
         for name, optimizer in self.optimizers.items():
-            run.unpack_optimizer(optimizer, f"adam.{name}", tensors)
+            states.to_optimizer(optimizer, f"adam.{name}", tensors)
         self.rng.set_state(tensors["rng.noise"])
         torch.set_rng_state(tensors["rng.torch"])
         if self.device.type == "cuda" and "rng.cuda" in tensors:

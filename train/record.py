@@ -26,7 +26,7 @@ from fergan.images import CAPTION, sheet, to_array
 from fergan.models import draw_noise
 from fergan.models.dcgan import ALL, Bank
 from fergan.provenance import Record, xmp
-from train import history, run
+from train import history, run, states
 from train.collapse import Watch
 from train.push import Pusher
 
@@ -129,7 +129,7 @@ class Recorder:
     def save_state(self, tensors: dict[str, Tensor], **now: Any) -> None:
         """Everything that the next step depends on, in one file; `now`: step, seen, minutes, collapsed_at."""
         facts = {**self.identity, "changes": self.changes, "public": self.public, **now}
-        run.save_state(self.folder / run.STATE, tensors, facts)
+        states.save(self.folder / states.FILE, tensors, facts)
 
     def frame(self, generator: nn.Module, seen: int) -> None:
         """The grid of now."""
@@ -352,7 +352,7 @@ def branch(
     shutil.copytree(source / "frames", folder / "frames")
     shutil.copy(source / "log.jsonl", folder / "log.jsonl")
     changes = [*facts["changes"], {"images_seen": facts["seen"], **change}]
-    run.save_state(folder / run.STATE, tensors, {**facts, "config": config, "changes": changes})
+    states.save(folder / states.FILE, tensors, {**facts, "config": config, "changes": changes})
 
 
 def recipe_changes(path: Path, facts: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:

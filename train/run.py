@@ -1,4 +1,4 @@
-"""What every training needs around its loop: flags, stopping, state, logs, averages."""
+"""What every training needs around its loop: flags, stopping, logs, averages."""
 
 import argparse
 import dataclasses
@@ -16,16 +16,12 @@ from typing import Any, TypeVar
 
 import torch
 from accelerate import Accelerator
-from safetensors import safe_open
-from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 from torch.utils.tensorboard import SummaryWriter
 
 from fergan.checkpoint import replace_file
 
 T = TypeVar("T")
-STATE = "state.safetensors"
-"""The file of a run that --resume reads."""
 
 
 def parse_args(cls: type[T], description: str, argv: Sequence[str] | None = None) -> T:
@@ -277,70 +273,6 @@ def average_gradients(network: nn.Module, accelerator: Accelerator) -> None:
     flat = accelerator.reduce(torch.cat([g.flatten() for g in gradients]), reduction="mean")
     for gradient, mean in zip(gradients, flat.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(mean.view_as(gradient))
-
-
-def pack_optimizer(optimizer: torch.optim.Optimizer, prefix: str) -> dict[str, Tensor]:
-    """An optimizer's moments as named tensors; its settings come from the recipe."""
-    state = optimizer.state_dict()["state"]
-    return {f"{prefix}.{i}.{k}": v for i, slots in state.items() for k, v in slots.items()}
-
-
-def unpack_optimizer(optimizer: torch.optim.Optimizer, prefix: str, tensors: dict[str, Tensor]) -> None:
-    """The reverse of pack_optimizer.
-
-    Moments take their parameter's memory layout again: a fused Adam walks both as flat memory.
-    """
-    parameters = [p for group in optimizer.param_groups for p in group["params"]]
-    state: dict[int, dict[str, Tensor]] = {}
-    for name, tensor in tensors.items():
-        if name.startswith(prefix + "."):
-            number, key = name[len(prefix) + 1 :].split(".", 1)
-            like = parameters[int(number)]
-            fits = tensor.shape == like.shape
-            state.setdefault(int(number), {})[key] = torch.empty_like(like).copy_(tensor) if fits else tensor
-    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
-
-
-def save_state(path: Path, tensors: dict[str, Tensor], facts: dict[str, Any]) -> None:
-    """Everything that a run needs to go on, in one safetensors file that is replaced whole."""
-    plain = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    replace_file(path, save_tensors(plain, metadata={"facts": json.dumps(facts)}))
-
-
-def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The reverse of save_state.
-
-    Raises:
-        FileNotFoundError: there is no state to go on from.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} does not exist: there is no run to resume; start without --resume.")
-    with safe_open(path, framework="pt") as stored:
-        facts = json.loads(stored.metadata()["facts"])
-        return {name: stored.get_tensor(name) for name in stored.keys()}, facts  # noqa: SIM118 (no mapping)
-
-
-def vacant(folder: Path) -> None:
-    """Says no where a run has left its state or a checkpoint: a new one would write over them.
-
-    Raises:
-        ValueError: what to do instead.
-    """
-    if (folder / STATE).is_file() or any(folder.glob("checkpoint*")):
-        raise ValueError(
-            f"{folder} holds a run: go on with it by --resume, or name another folder with --out."
-        )
-
-
-def module_state(network: nn.Module, prefix: str) -> dict[str, Tensor]:
-    """A network's state with a prefix before each name."""
-    return {f"{prefix}.{name}": tensor for name, tensor in network.state_dict().items()}
-
-
-def restore_module(network: nn.Module, prefix: str, tensors: dict[str, Tensor]) -> None:
-    """The reverse of module_state, strict."""
-    own = {n[len(prefix) + 1 :]: t for n, t in tensors.items() if n.startswith(prefix + ".")}
-    network.load_state_dict(own)
 
 
 class Means:

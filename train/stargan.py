@@ -22,7 +22,7 @@ from fergan.models import draw_noise, preset
 from fergan.models.classifier import Teacher
 from fergan.models.layers import FaceGenerator
 from fergan.moments import Drawer
-from train import run
+from train import run, states
 from train.helpers import helper
 from train.pairs import Changed, Drawn, Pairs, Source
 from train.processes import share_of
@@ -216,12 +216,12 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
         ValueError, FileNotFoundError: a folder, data or settings that do not fit, in a sentence.
     """
     if not config.resume:
-        run.vacant(config.folder)
+        states.vacant(config.folder)
     game, batches, shown, own = prepare(config, accelerator)
     recipe, share, last = game.recipe, game.share, {}
     if config.resume:
-        path = config.folder / run.STATE
-        tensors, facts = run.load_state(path)
+        path = config.folder / states.FILE
+        tensors, facts = states.load(path)
         last = recipe_changes(path, facts, own)
         batches.load_state(tensors.pop("rng.batches"))
         game.restore(tensors)

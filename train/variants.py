@@ -18,7 +18,7 @@ from fergan.checkpoint import replace_file
 from fergan.emotions import index
 from fergan.images import sheet
 from fergan.metrics import METRICS
-from train import bank, evaluate, gan, history, plots, run
+from train import bank, evaluate, gan, history, plots, run, states
 
 OURS = "ours"
 DROPOUT = 0.25  # after each doubling; the report names the layer and no rate
@@ -64,7 +64,7 @@ class VariantsConfig(run.TrainFlags):
         own = {
             "out": str(folder),
             "set": "" if name == OURS else f"{VARIANTS[name]} {self.set}",
-            "resume": self.resume and (folder / run.STATE).is_file(),
+            "resume": self.resume and (folder / states.FILE).is_file(),
         }
         preset = "fixed" if name == OURS else "published"
         return gan.TrainConfig(**shared | own, model="dcgan", preset=preset, emotion=self.emotion)

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
 from fergan.models import draw_noise, preset
-from train import run
+from train import run, states
 from train.record import GRID_SEEDS, branch
 
 MOST = 1e-4
@@ -88,7 +88,7 @@ def widen(config: WidenConfig) -> str:
         ValueError: another model than a stylegan, or one that is as wide already.
     """
     source, out = Path(config.runs[0]), Path(config.out)
-    tensors, facts = run.load_state(source / run.STATE)
+    tensors, facts = states.load(source / states.FILE)
     if facts["model"] != "stylegan":
         raise ValueError(f"{source} is a run of {facts['model']}; only a stylegan's width grows.")
     networks = preset(facts["model"], facts["preset"])
@@ -99,8 +99,8 @@ def widen(config: WidenConfig) -> str:
     torch.manual_seed(config.seed)
     narrow, wide = networks.network(before), networks.network(after)
     made = widened(tensors, "generator", wide) | widened(tensors, "average", wide) | moments(tensors, wide)
-    run.restore_module(narrow, "average", tensors)
-    run.restore_module(wide, "average", made)
+    states.to_module(narrow, "average", tensors)
+    states.to_module(wide, "average", made)
     apart = farthest(narrow, wide, after.noise_dim)
     if apart > MOST:
         raise ValueError(f"the wider network would draw other faces, by up to {apart:.2g} of [-1, 1].")
