@@ -12,7 +12,7 @@ from fergan.engine import Engine
 from fergan.ui import film
 from tests import factory
 from tests.gans import DCGAN, config, train
-from train import bank, record, states
+from train import bank, session, states
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +21,7 @@ def faces(own_folder):
 
 
 def test_a_bank_has_a_network_for_each_emotion(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "LOG_EVERY", 1)
+    monkeypatch.setattr(session, "LOG_EVERY", 1)
     apart = {"emotion": "", "set": f"{DCGAN['fixed']} together=0"}
     sentence = train(config(faces, tmp_path, "dcgan", images=16, keep=16, **apart))
     assert sentence.endswith("bank.")
@@ -102,7 +102,7 @@ VARIANTS = [
 @pytest.mark.parametrize("optimizer", ["rmsprop", "adam"])
 @pytest.mark.parametrize(("transposed", "norm", "dropout"), VARIANTS)
 def test_each_published_variant_trains(faces, tmp_path, monkeypatch, transposed, norm, dropout, optimizer):
-    monkeypatch.setattr(record, "LOG_EVERY", 1)
+    monkeypatch.setattr(session, "LOG_EVERY", 1)
     own = f"transposed={transposed} norm={norm} dropout={dropout} optimizer={optimizer}"
     train(config(faces, tmp_path, "dcgan", "published", images=16, set=f"{DCGAN['published']} {own}"))
     last = tmp_path / "checkpoints" / "0000000016"

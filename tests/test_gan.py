@@ -18,7 +18,7 @@ from fergan import checkpoint, provenance
 from fergan.models import MODELS
 from tests import factory
 from tests.gans import SMALL, config, game, train
-from train import collapse, gan, record, states
+from train import collapse, gan, record, session, states
 from train.recipes import RECIPES, Recipe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -32,7 +32,7 @@ def faces(own_folder):
 
 @pytest.mark.parametrize(("model", "name"), EACH)
 def test_a_run_leaves_all_its_files(faces, tmp_path, monkeypatch, model, name):
-    monkeypatch.setattr(record, "LOG_EVERY", 2)
+    monkeypatch.setattr(session, "LOG_EVERY", 2)
     sentence = train(config(faces, tmp_path, model, name, images=80))
     assert sentence.startswith("Stopped: 80 images seen")
     kept = sorted(p.name for p in (tmp_path / "checkpoints").iterdir())
@@ -62,7 +62,7 @@ def test_a_run_leaves_all_its_files(faces, tmp_path, monkeypatch, model, name):
 
 
 def test_a_collapse_is_remembered_over_a_resume(faces, tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "LOG_EVERY", 1)
+    monkeypatch.setattr(session, "LOG_EVERY", 1)
     monkeypatch.setattr(collapse, "YOUNG", 0)
     monkeypatch.setattr(collapse, "LEAST", 100.0)  # nothing is as different as that
     train(config(faces, tmp_path))

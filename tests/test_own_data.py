@@ -14,7 +14,7 @@ from fergan.engine import Engine
 from fergan.models import MODELS, preset
 from fergan.ui import film
 from tests import factory
-from train import bank, classifier, evaluate, gan, guided, identity, record, stargan
+from train import bank, classifier, evaluate, gan, guided, identity, session, stargan
 from train.classifier_recipes import ClassifierRecipe
 from train.recipes import Recipe, TranslatorRecipe
 
@@ -90,7 +90,7 @@ def run(own, model, name, words):
     words = [*words, *flags.format(model=model, name=name).split(), "--set", changes]
     words += ["--data", str(own / "faces"), "--out", str(out), "--cpu", "--precision", "fp32"]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record, "LOG_EVERY", 1)
+        patch.setattr(session, "LOG_EVERY", 1)
         patch.setattr(sys, "argv", ["train", "--size", str(SIZE), "--channels", str(CHANNELS), *words])
         script.main()
     whole = [place for place in (out / "bank", out / "checkpoint") if place.is_dir()]

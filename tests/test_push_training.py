@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from fergan import hub
 from tests import factory, fake_hub
 from tests.test_push import REPO, folder, server  # noqa: F401 - fixtures
-from train import gan, push, record, stargan, states
+from train import gan, push, session, stargan, states
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_a_training_pushes_and_is_the_same_training(server, faces, tmp_path):
 def test_a_push_that_hangs_neither_stops_the_loop_nor_the_end(server, faces, tmp_path, monkeypatch):
     gate = threading.Event()
     server.fault = lambda method, path: fake_hub.refusal(500) if not gate.wait(60) else None
-    monkeypatch.setattr(record, "PATIENCE", 0.01)
+    monkeypatch.setattr(session, "PATIENCE", 0.01)
     try:
         sentence = train(faces, tmp_path, push_to=REPO, push_every=16)
         assert sentence.startswith("Stopped: 64 images seen")  # though not one push is through

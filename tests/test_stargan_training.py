@@ -19,7 +19,7 @@ from fergan.checkpoint import Checkpoint
 from fergan.data import Faces
 from fergan.models import MODELS
 from tests import factory
-from train import record, stargan, states
+from train import session, stargan, states
 from train.helpers import helper
 from train.pairs import Pair
 from train.recipes import TRANSLATORS, TranslatorRecipe
@@ -112,7 +112,7 @@ def game(helpers):
 
 @pytest.mark.parametrize("preset", ["fixed", "published"])
 def test_a_run_leaves_all_its_files(config, monkeypatch, preset):
-    monkeypatch.setattr(record, "LOG_EVERY", 2)
+    monkeypatch.setattr(session, "LOG_EVERY", 2)
     settings = config(preset, images=48, changes="critics=2" if preset == "published" else "")
     assert train(settings).startswith("Stopped: 48 images seen")
     kept = sorted(p.name for p in (settings.folder / "checkpoints").iterdir())

@@ -11,7 +11,7 @@ from PIL import Image
 
 from fergan import checkpoint
 from tests import factory
-from train import gan, record, run, start, states
+from train import gan, run, session, start, states
 
 SMALL = "width=8 discriminator_width=8 noise_dim=8 batch=8"
 
@@ -31,7 +31,7 @@ def train(faces, out, **flags):
 def shipped(faces, own_folder):
     """A checkpoint alone, as it ships: its run is deleted."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record, "LOG_EVERY", 1)
+        patch.setattr(session, "LOG_EVERY", 1)
         train(faces, own_folder / "run")
     folder = own_folder / "shipped"
     shutil.copytree(own_folder / "run" / "checkpoints" / "0000000032", folder)

@@ -10,7 +10,7 @@ from PIL import Image
 from fergan import checkpoint
 from fergan.models import MODELS
 from tests import factory
-from train import record, variants
+from train import session, variants
 
 NAMES = [*variants.VARIANTS, variants.OURS]
 
@@ -34,7 +34,7 @@ def config(place, out, **changes):
 
 
 def test_six_and_ours_become_a_table_and_a_picture(place, tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "LOG_EVERY", 1)
+    monkeypatch.setattr(session, "LOG_EVERY", 1)
     settings = config(place, tmp_path)
     text = variants.train(settings, Accelerator(cpu=True))
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line[:1] == "|"]
@@ -68,7 +68,7 @@ def test_runs_that_stopped_apart_end_in_a_row_of_their_last(place, tmp_path):
 
 
 def test_the_iteration_of_a_collapse(place, tmp_path, monkeypatch):
-    monkeypatch.setattr(record, "LOG_EVERY", 1)
+    monkeypatch.setattr(session, "LOG_EVERY", 1)
     monkeypatch.setattr("train.collapse.YOUNG", 0)
     monkeypatch.setattr("train.collapse.LEAST", 100.0)  # nothing is as different as that
     settings = config(place, tmp_path, images=48, set="width=4 noise_dim=8 batch=8")

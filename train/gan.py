@@ -20,7 +20,8 @@ from train.helpers import helper
 from train.players import Players
 from train.processes import share_of
 from train.recipes import RECIPES, Recipe
-from train.record import Session, grid, identity, recipe_changes, told
+from train.record import grid, identity, recipe_changes, told
+from train.session import Session
 from train.start import StartFlags, alone, start
 
 GANS = tuple(dict.fromkeys(model for model, _ in RECIPES))

@@ -27,7 +27,8 @@ from train.helpers import helper
 from train.pairs import Changed, Drawn, Pairs, Source
 from train.processes import share_of
 from train.recipes import TRANSLATORS
-from train.record import Session, identity, recipe_changes, told
+from train.record import identity, recipe_changes, told
+from train.session import Session
 from train.start import StartFlags, alone, start
 from train.translator import Translation
 
