@@ -23,7 +23,7 @@ class About:
 
 
 _DRAW = (
-    "faces = engine.generate(name, [[0, 0, 0, 1, 0, 0, 0]], seeds=[7])  # happy; uint8 [1, {side}, {side}]"
+    "faces = engine.generate(model, [[0, 0, 0, 1, 0, 0, 0]], seeds=[7])  # happy; uint8 [1, {side}, {side}]"
 )
 _DRAWS = "Draws {size} faces that show an emotion."
 _CHANGED = "Made to look at and to play with. A changed photo shows what its person never did: say so wherever you show it."
@@ -64,7 +64,7 @@ ABOUT = {
         "StarGAN",
         "image-to-image",
         "Gives a {size} face another expression, by as much as is asked.",
-        "changed = engine.translate_faces(name, faces, [[0, 0, 0, 1, 0, 0, 0]], [1.0])  # faces: uint8 [1, {side}, {side}]",
+        "changed = engine.translate_faces(model, faces, [[0, 0, 0, 1, 0, 0, 0]], [1.0])  # faces: uint8 [1, {side}, {side}]",
         "Choi et al. 2018, StarGAN: Unified Generative Adversarial Networks for Multi-Domain Image-to-Image Translation",
         "Drawn faces, and what becomes of them under seven emotions, from the first step on",
         _CHANGED,
@@ -75,7 +75,7 @@ ABOUT = {
         "image-to-image",
         "Gives a {size} face another expression, by as much as is asked: it bends and shades the face until a"
         " classifier that was hardened against small changes sees the emotion.",
-        "changed = engine.translate_faces(name, faces, [[0, 0, 0, 1, 0, 0, 0]], [1.0])  # faces: uint8 [1, {side}, {side}]",
+        "changed = engine.translate_faces(model, faces, [[0, 0, 0, 1, 0, 0, 0]], [1.0])  # faces: uint8 [1, {side}, {side}]",
         "Santurkar et al. 2019, Image Synthesis with a Single (Robust) Classifier; Xiao et al. 2018, Spatially"
         " Transformed Adversarial Examples",
         use=_CHANGED,
@@ -85,7 +85,7 @@ ABOUT = {
         "Classifier of emotions",
         "image-classification",
         "Says which emotion a {size} face shows, of {emotions}.",
-        "probabilities = engine.classify(faces, name)  # faces: uint8 [B, H, W]; float32 [B, 7]",
+        "probabilities = engine.classify(faces, model)  # faces: uint8 [B, H, W]; float32 [B, 7]",
         "He et al. 2016, Deep Residual Learning; Guo et al. 2017, On Calibration of Modern Neural Networks",
         use="Made to measure drawn faces, not people: it tells what raters would call a posed picture, not what"
         " anybody feels.",

@@ -17,7 +17,7 @@ class Sampler:
         if len(labels) == 0:
             raise ValueError("There is no face to draw from: the split is empty.")
         labels = labels.cpu()
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = torch.Generator().manual_seed(int(seed))
         self._rows = labels.argsort(stable=True)
         counts = labels.bincount()
         self._counts = counts[counts > 0]

@@ -167,8 +167,8 @@ python app.py --models weights OWNER/NAME  # this repo, beside the models that c
 ```python
 from fergan.engine import Engine
 
-name = "OWNER/NAME"  # or this folder's
-engine = Engine([name])
+engine = Engine(["OWNER/NAME"])  # or this folder's path
+[model] = engine.models
 {how}
 ```"""
 

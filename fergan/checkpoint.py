@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
@@ -91,8 +92,8 @@ def save(folder: Path, checkpoint: Checkpoint, weights: Mapping[str, Tensor]) ->
     """Writes config.json and model.safetensors, floating-point weights as float16.
 
     Raises:
-        ValueError: a weight that float16 cannot hold.
-        OSError: the folder cannot be written; what stood there is untouched.
+        ValueError: a weight that float16 cannot hold, or a fact that JSON cannot; what stood there is untouched.
+        OSError: the folder cannot be written; so is it then.
     """
     slim = {}
     for name, tensor in weights.items():
@@ -100,7 +101,6 @@ def save(folder: Path, checkpoint: Checkpoint, weights: Mapping[str, Tensor]) ->
         slim[name] = tensor.half().contiguous() if tensor.is_floating_point() else tensor.contiguous()
         if not bool(torch.isfinite(slim[name]).all()):
             raise ValueError(f"The weight {name} is not finite in float16; the checkpoint was not written.")
-    folder.mkdir(parents=True, exist_ok=True)
     content = save_tensors(slim, metadata={"format": "pt"})
     described = {
         "format": FORMAT,
@@ -108,8 +108,20 @@ def save(folder: Path, checkpoint: Checkpoint, weights: Mapping[str, Tensor]) ->
         "emotions": list(EMOTIONS),
         "sha256": hashlib.sha256(content).hexdigest(),
     }
+    try:
+        told = (json.dumps(described, indent=2, default=_plain) + "\n").encode()
+    except TypeError as error:
+        raise ValueError(f"{CONFIG} cannot hold all that is told of this checkpoint: {error}.") from error
+    folder.mkdir(parents=True, exist_ok=True)
     replace_file(folder / WEIGHTS, content)
-    replace_file(folder / CONFIG, (json.dumps(described, indent=2) + "\n").encode())
+    replace_file(folder / CONFIG, told)
+
+
+def _plain(value: object) -> object:
+    """A number of NumPy as Python's, for JSON."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{value!r:.80} is of type {type(value).__name__}")
 
 
 def describe(folder: Path) -> Checkpoint:

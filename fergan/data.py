@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -48,7 +48,7 @@ DATASETS: dict[str, DataSet] = {
 
 FER2013, OWN = "FER2013", "own"
 """What a set of faces is called: it is FER2013, or somebody's own."""
-READERS_VERSION = 2  # a change of what a reader gives needs another, or old caches stay in use
+READERS_VERSION = 3  # a change of what a reader gives needs another, or old caches stay in use
 _log = logging.getLogger(__name__)
 
 
@@ -125,7 +125,7 @@ def load(
     *,
     size: int = 48,
     channels: int = 1,
-    cache: Path | Literal["default"] | None = "default",
+    cache: Path | str | None = "default",
 ) -> Faces:
     """Faces from a FER2013 CSV, image folders or the packed form; which one is told from the path.
 
@@ -158,7 +158,7 @@ def load(
             f"{path} {what}: due is a CSV with emotion, pixels, Usage; a folder with labels.csv and"
             " faces.png or faces.jpg; or folders of images named by emotion."
         )
-    folder = cache_folder() if cache == "default" else cache
+    folder = cache_folder() if cache == "default" else Path(cache) if cache else None
     if folder is None:
         return _marked(DATASETS[name].read(path, size, channels), str(path))
     file, stamp = _cache_place(folder, path, name, size, channels)

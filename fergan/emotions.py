@@ -37,12 +37,16 @@ def blend(**weights: float) -> Tensor:
     """Weights by name, each at least 0 -> emotion, float32 [7] that sums to 1.
 
     Raises:
-        ValueError: an unknown name, a negative or non-finite weight, or nothing above 0.
+        ValueError: an unknown name, no number, a negative or non-finite weight, or nothing above 0.
     """
-    row = torch.zeros(len(EMOTIONS))
+    row = [0.0] * len(EMOTIONS)
     for name, weight in weights.items():
-        row[index(name)] = weight
-    return normalize(row)
+        place = index(name)
+        try:
+            row[place] = float(weight)
+        except (TypeError, ValueError, OverflowError):
+            raise ValueError(f"The weight of {name} is a number; got {weight!r:.80}.") from None
+    return normalize(torch.tensor(row))
 
 
 def normalize(rows: Tensor) -> Tensor:
@@ -54,9 +58,9 @@ def normalize(rows: Tensor) -> Tensor:
     if rows.shape[-1:] != (len(EMOTIONS),):
         raise ValueError(f"An emotion needs {len(EMOTIONS)} weights; got the shape {tuple(rows.shape)}.")
     rows = rows.float()
-    if not bool(torch.isfinite(rows).all()) or bool((rows < 0).any()):
-        raise ValueError("Emotion weights must be finite and at least 0.")
     total = rows.sum(-1, keepdim=True)
+    if not bool(torch.isfinite(total).all()) or bool((rows < 0).any()):
+        raise ValueError("Emotion weights must be finite, and so their sum, and at least 0.")
     if bool((total <= 0).any()):
         raise ValueError("At least one emotion needs a weight above 0.")
     return rows / total

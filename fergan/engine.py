@@ -4,6 +4,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ JUDGE = "judge"
 TEACHER = "teacher"
 """The classifier that translators were trained with; where it is here, it reads a face before it is changed."""
 Seeds = Sequence[int] | NDArray[np.integer[Any]]
+Batch = Pixels | Sequence[Pixels]
+"""Faces of one size: an array, or a list of them as `find` gives."""
 UNABLE = {"generator": "draws no faces", "classifier": "reads no emotions", "translator": "changes no faces"}
 MOST_FRAMES = 1200
 """Frames of one animation."""
@@ -66,11 +69,11 @@ class Engine:
 
     def __init__(
         self,
-        sources: Sequence[str | Path] = ("weights",),
+        sources: str | Path | Sequence[str | Path] = ("weights",),
         device: str | None = None,
         *,
         real_faces: str | Path | None = None,
-        discriminators: Sequence[str | Path] = (),
+        discriminators: str | Path | Sequence[str | Path] = (),
     ) -> None:
         """Looks up each source: a checkpoint folder, a folder of such folders, or a Hub id.
 
@@ -85,7 +88,8 @@ class Engine:
         """
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._slots: dict[str, _Slot] = {}
-        for source in sources:
+        places = _each(sources)
+        for source in places:
             for name, folder in _find(source).items():
                 if name in self._slots:
                     raise ValueError(f"Two models are named {name}: {self._slots[name].folder} and {folder}.")
@@ -93,9 +97,9 @@ class Engine:
                 if preset(described.model, described.preset).kind != "embedder":  # of use in training alone
                     self._slots[name] = _Slot(folder, described, checkpoint.fingerprint(folder))
         if not self._slots:
-            raise ValueError(f"No model found in {', '.join(map(str, sources)) or 'no source'}.")
+            raise ValueError(f"No model found in {', '.join(map(str, places)) or 'no source'}.")
         self.real_faces = Path(real_faces) if real_faces else None
-        self.opponents = [opponents.load(Path(run), self.device) for run in discriminators]
+        self.opponents = [opponents.load(Path(run), self.device) for run in _each(discriminators)]
 
     @property
     def models(self) -> dict[str, checkpoint.Checkpoint]:
@@ -194,10 +198,9 @@ class Engine:
             raise ValueError(
                 f"An animation needs two moments and a step; got {len(moments)} and {steps} steps."
             )
-        if len(moments) * steps > MOST_FRAMES:
-            raise ValueError(
-                f"An animation has at most {MOST_FRAMES} frames; got {len(moments)} moments of {steps}."
-            )
+        frames = len(moments) * steps if loop else (len(moments) - 1) * steps + 1
+        if frames > MOST_FRAMES:
+            raise ValueError(f"An animation has at most {MOST_FRAMES} frames; this one would have {frames}.")
         drawer, _ = self._drawer(model)
         return self._frames(drawer, list(moments), steps, loop)
 
@@ -228,7 +231,7 @@ class Engine:
         seen = [whole_photo(photo)] if whole else find_faces(photo)
         return [Found(face, crop(photo, face, config.image_size, config.channels)) for face in seen]
 
-    def explain(self, faces: Pixels, emotion: int | None = None, model: str = JUDGE) -> NDArray[np.float32]:
+    def explain(self, faces: Batch, emotion: int | None = None, model: str = JUDGE) -> NDArray[np.float32]:
         """Faces, uint8 [B, H, W] or [B, H, W, 3] -> where the network saw an emotion, float32 [B, H, W] in [0, 1].
 
         `emotion` is a FER2013 label; None asks of each face for what `classify` finds likeliest. See
@@ -237,21 +240,19 @@ class Engine:
         Raises:
             ValueError: what `classify` refuses, or no such emotion.
         """
-        if emotion is not None and not 0 <= emotion < len(emotions.EMOTIONS):
-            raise ValueError(f"An emotion is a label from 0 to {len(emotions.EMOTIONS) - 1}; got {emotion}.")
+        asked = None if emotion is None else _label(emotion)
+        faces = _batch(faces)
         likeliest = torch.from_numpy(self.classify(faces, model).argmax(axis=1))
-        labels = likeliest if emotion is None else torch.full_like(likeliest, emotion)
+        labels = likeliest if asked is None else torch.full_like(likeliest, asked)
         if len(faces) == 0:
             return np.zeros(faces.shape[:3], np.float32)
-        slot = self._slot(model, "classifier")
-        network, config = self._network(slot), slot.checkpoint.build_config()
-        images = fit(from_array(faces).to(self.device), config.image_size, config.channels)
+        network, images = self._before(model, faces)
         maps = saliency.layercam(network, images, labels.to(self.device))[:, None]
         maps = nn.functional.interpolate(maps, faces.shape[1:3], mode="bilinear", antialias=True)[:, 0]
         answer: NDArray[np.float32] = maps.cpu().numpy()
         return answer
 
-    def classify(self, faces: Pixels, model: str = JUDGE) -> NDArray[np.float32]:
+    def classify(self, faces: Batch, model: str = JUDGE) -> NDArray[np.float32]:
         """Faces, uint8 [B, H, W] or [B, H, W, 3] -> probabilities of the seven emotions, float32 [B, 7].
 
         They are calibrated on PublicTest (see fergan.calibration), and 0 where the network does not know the
@@ -260,20 +261,22 @@ class Engine:
         Raises:
             ValueError: an unknown model, one that is no classifier, or an array that is no batch of faces.
         """
-        network, images = self._before(model, faces)
-        if len(faces) == 0:
+        network, images = self._before(model, _batch(faces))
+        if len(images) == 0:
             return np.zeros((0, len(emotions.EMOTIONS)), np.float32)
         with torch.inference_mode():
             answer: NDArray[np.float32] = network(images).softmax(dim=1).cpu().numpy()
         return answer
 
-    def features(self, faces: Pixels, model: str = JUDGE) -> NDArray[np.float32]:
+    def features(self, faces: Batch, model: str = JUDGE) -> NDArray[np.float32]:
         """Faces, one or more, uint8 [B, H, W] or [B, H, W, 3] -> what a classifier reads emotions from, float32 [B, F].
 
         Raises:
-            ValueError: what `classify` refuses.
+            ValueError: what `classify` refuses, or no face.
         """
-        network, images = self._before(model, faces)
+        network, images = self._before(model, _batch(faces))
+        if len(images) == 0:
+            raise ValueError("Features are of one face or more; got none.")
         with torch.inference_mode():
             answer: NDArray[np.float32] = network.features(images).float().cpu().numpy()  # type: ignore[operator]
         return answer
@@ -281,7 +284,6 @@ class Engine:
     def _before(self, model: str, faces: Pixels) -> tuple[nn.Module, torch.Tensor]:
         """A classifier, and faces as it takes them."""
         slot = self._slot(model, "classifier")
-        _check_batch(faces)
         config = slot.checkpoint.build_config()
         images = from_array(faces).to(self.device)
         return self._network(slot), fit(images, config.image_size, config.channels) if len(faces) else images
@@ -289,7 +291,7 @@ class Engine:
     def translate_faces(
         self,
         model: str,
-        faces: Pixels,
+        faces: Batch,
         emotion: ArrayLike,
         intensity: ArrayLike,
         source: ArrayLike | None = None,
@@ -305,8 +307,7 @@ class Engine:
                 of range.
         """
         translator = self._translator(model)
-        _check_batch(faces)
-        return translator.faces(faces, emotion, intensity, source)
+        return translator.faces(_batch(faces), emotion, intensity, source)
 
     def translate(
         self,
@@ -346,19 +347,54 @@ class Engine:
         with slot.lock:
             if slot.network is None:
                 layout = torch.channels_last  # of ways to run on a CPU the fastest that draws the same faces
-                network = checkpoint.load(slot.folder)[1].to(self.device, memory_format=layout)  # type: ignore[call-overload]
-                slot.network = network.freeze() if isinstance(network, FaceGenerator) else network
+                with torch.inference_mode(False):  # where it is first asked must not say what it can do
+                    network = self._loaded(slot).to(self.device, memory_format=layout)  # type: ignore[call-overload]
+                    slot.network = network.freeze() if isinstance(network, FaceGenerator) else network
             return slot.network
 
+    def _loaded(self, slot: _Slot) -> nn.Module:
+        """The network that was looked up; with another in its place, what is said of it would be untrue."""
+        try:
+            _, network = checkpoint.load(slot.folder)
+            now = checkpoint.fingerprint(slot.folder)
+        except FileNotFoundError as error:
+            raise ValueError(f"{slot.folder} is gone since it was looked up: {error}") from error
+        if now != slot.fingerprint:
+            raise ValueError(f"{slot.folder} holds other weights than when it was looked up; start anew.")
+        return network
 
-def _check_batch(faces: Pixels) -> None:
-    if faces.dtype != np.uint8 or faces.ndim not in (3, 4) or (faces.ndim == 4 and faces.shape[3] != 3):
-        raise ValueError(f"Faces are uint8 [B, H, W] or [B, H, W, 3]; got {faces.dtype} {list(faces.shape)}.")
+
+def _batch(faces: Batch) -> Pixels:
+    """Faces as one array, checked."""
+    try:
+        array = np.asarray(faces)
+    except ValueError as error:  # of several sizes
+        raise ValueError("Faces of one size make a batch; the sizes of these differ.") from error
+    sides, rest = array.shape[1:3], array.shape[3:]
+    if array.dtype != np.uint8 or len(sides) < 2 or 0 in sides or rest not in ((), (3,)):
+        raise ValueError(f"Faces are uint8 [B, H, W] or [B, H, W, 3]; got {array.dtype} {list(array.shape)}.")
+    return array
+
+
+def _label(emotion: int) -> int:
+    most = len(emotions.EMOTIONS) - 1
+    try:
+        label = index(emotion)
+    except TypeError:
+        label = -1
+    if not 0 <= label <= most:
+        raise ValueError(f"An emotion is a label from 0 to {most}; got {emotion!r}.")
+    return label
+
+
+def _each(places: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
+    """One place is a list of one."""
+    return [places] if isinstance(places, str | Path) else places
 
 
 def _find(source: str | Path) -> dict[str, Path]:
     """Checkpoint folders of one source by model name."""
-    folder = Path(source)
+    folder = Path(source).absolute()  # it stays where it is when this process goes elsewhere
     if (folder / checkpoint.CONFIG).is_file():
         return {folder.resolve().name: folder}
     if folder.is_dir():

@@ -41,7 +41,9 @@ def to_array(images: Tensor) -> Pixels:
 
 def from_array(pixels: Pixels) -> Tensor:
     """uint8 [B, H, W] or [B, H, W, 3] -> model images, float32 [B, C, H, W] in [-1, 1]."""
-    tensor = torch.from_numpy(np.ascontiguousarray(pixels))
+    tensor = torch.from_numpy(
+        np.require(pixels, requirements=("C", "W"))
+    )  # torch warns of what it may not write
     return to_model(tensor[:, None] if tensor.ndim == 3 else tensor.movedim(-1, 1))
 
 
@@ -106,7 +108,7 @@ def from_photo(content: bytes) -> Image.Image:
             if width * height > MOST_PIXELS:
                 raise Image.DecompressionBombError
             opened.load()
-            return _plain(ImageOps.exif_transpose(opened))
+            return in_eight_bits(ImageOps.exif_transpose(opened))
     except UnidentifiedImageError as error:
         raise ValueError(
             "This file is not a picture that can be read: JPEG, PNG, WebP, GIF or BMP."
@@ -118,13 +120,29 @@ def from_photo(content: bytes) -> Image.Image:
         raise ValueError("This picture is harmed or cut short; save or send it once more.") from error
 
 
-def _plain(picture: Image.Image) -> Image.Image:
-    """A picture of any mode -> L or RGB, 8 bits."""
+def in_eight_bits(picture: Image.Image) -> Image.Image:
+    """A picture of any mode but F -> L where it is grey, else RGB, 8 bits; what is clear is white.
+
+    Raises:
+        ValueError: floating-point numbers, of which nobody knows what is white.
+    """
+    if picture.mode == "F":
+        raise ValueError("its pixels are floating-point numbers; save it in 8 or 16 bits")
     if picture.mode.startswith("I"):  # 16 bits, grey: Pillow itself would clip them at 255
         return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
+    grey = _is_grey(picture)
     if picture.has_transparency_data:
-        grey = picture.mode in ("LA", "La", "L", "1")
         clear = picture.convert("RGBA")
         over = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
         return over.convert("L" if grey else "RGB")
-    return picture.convert("L" if picture.mode in ("1", "L") else "RGB")
+    found = picture.convert("L" if grey else "RGB")
+    if picture.mode not in ("1", "L", "P", "RGB"):
+        found.info.pop("icc_profile", None)  # it spoke of other colours: of inks, say
+    return found
+
+
+def _is_grey(picture: Image.Image) -> bool:
+    if picture.mode == "P":
+        colours = np.asarray(picture.getpalette("RGB")).reshape(-1, 3)
+        return bool((colours == colours[:, :1]).all())
+    return picture.mode in ("1", "L", "LA", "La")

@@ -68,7 +68,7 @@ def fit(features: NDArray[np.float32], classes: NDArray[np.int64], seed: int = 0
         raise ValueError("A feature is not finite: the network that gave it is broken.")
     rows, labels = torch.from_numpy(features).double(), torch.from_numpy(classes)
     known = int(labels.max()) + 1
-    fold = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed)) % FOLDS
+    fold = torch.randperm(len(rows), generator=torch.Generator().manual_seed(int(seed))) % FOLDS
     right = 0
     for number in range(FOLDS):
         out = fold == number

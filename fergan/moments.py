@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from operator import index
-from typing import SupportsIndex
+from typing import SupportsFloat, SupportsIndex
 
 import torch
 from torch import Tensor
@@ -41,15 +41,15 @@ class Moment:
             ValueError: weights, seeds or a truncation out of range.
         """
         try:
-            row = emotions.normalize(torch.tensor([self.emotion], dtype=torch.float32))[0]
-        except (TypeError, ValueError) as error:
+            weights = [float(weight) for weight in self.emotion]
+            row = emotions.normalize(torch.tensor(weights))
+        except (TypeError, ValueError, OverflowError) as error:
             raise ValueError(f"Emotion weights: {error}") from error
         object.__setattr__(self, "emotion", tuple(row.tolist()))
         object.__setattr__(self, "seed", _seed(self.seed))
         if self.coarse_seed is not None:
             object.__setattr__(self, "coarse_seed", _seed(self.coarse_seed))
-        if not 0 <= self.truncation <= 1:
-            raise ValueError(f"Truncation runs from 0 to 1; got {self.truncation}.")
+        object.__setattr__(self, "truncation", _share(self.truncation))
 
 
 def _seed(value: SupportsIndex) -> int:
@@ -61,6 +61,17 @@ def _seed(value: SupportsIndex) -> int:
     if not 0 <= seed <= LAST_SEED:
         raise ValueError(f"A seed is a whole number from 0 to {LAST_SEED}; got {value!r}.")
     return seed
+
+
+def _share(value: SupportsFloat) -> float:
+    """A truncation as Python's float."""
+    try:
+        share = float(value)
+    except (TypeError, ValueError):
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise ValueError(f"Truncation runs from 0 to 1; got {value!r}.")
+    return share
 
 
 @dataclass(frozen=True)
@@ -123,9 +134,7 @@ def slerp(start: Tensor, end: Tensor, share: float) -> Tensor:
     a, b = (torch.nn.functional.normalize(point, dim=1) for point in (start, end))
     angle = torch.acos((a * b).sum(1, keepdim=True).clamp(-1, 1))
     from_length, to_length = (point.norm(dim=1, keepdim=True) for point in (start, end))
-    if (
-        min(float(part.min()) for part in (angle, from_length, to_length)) < 1e-3
-    ):  # one direction, or none at all
-        return torch.lerp(start, end, share)
     direction = (torch.sin((1 - share) * angle) * a + torch.sin(share * angle) * b) / torch.sin(angle)
-    return torch.lerp(from_length, to_length, share) * direction
+    round_the_sphere = torch.lerp(from_length, to_length, share) * direction
+    least = torch.minimum(angle, torch.minimum(from_length, to_length))  # one direction, or none at all
+    return torch.where(least < 1e-3, torch.lerp(start, end, share), round_the_sphere)

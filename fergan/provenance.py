@@ -10,7 +10,7 @@ import html
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -67,23 +67,24 @@ class Record:
         Raises:
             ValueError: a field of the wrong kind.
         """
-        weights = self.emotion.values() if isinstance(self.emotion, Mapping) else [None]
         fits = (
             isinstance(self.model, str)
             and bool(self.model)
+            and isinstance(self.emotion, Mapping)
             and all(isinstance(name, str) for name in self.emotion)
-            and all(_is_number(weight) for weight in weights)
-            and sum(weights) > 0
+            and all(_is_number(weight) for weight in self.emotion.values())
+            and sum(self.emotion.values()) > 0
             and _is_count(self.seed)
             and _is_count(self.count)
             and self.count > 0
             and _is_number(self.truncation)
             and isinstance(self.weights, str)
             and (self.coarse_seed is None or _is_count(self.coarse_seed))
+            and isinstance(self.moments, tuple)
             and all(isinstance(moment, Record) and not moment.moments for moment in self.moments)
-            and (self.sheet is None or (len(self.sheet) == 2 and all(map(_is_count, self.sheet))))
-            and (self.edited is None or _is_edit(self.edited))
-            and (self.training is None or _is_training(self.training))
+            and (self.sheet is None or _is_pair(self.sheet))
+            and (self.edited is None or _is_pair(self.edited, _is_number))
+            and (self.training is None or (_is_pair(self.training) and self.training[0] != 0))
         )
         if not fits:
             raise ValueError("These settings of a picture do not hold together.")
@@ -286,16 +287,12 @@ def _parse(text: str) -> Record:
         raise ValueError("What this picture says about itself is damaged.") from error
 
 
-def _is_edit(edited: tuple[object, ...]) -> bool:
-    return len(edited) == 2 and _is_number(edited[0]) and _is_count(edited[1])
-
-
-def _is_training(training: tuple[object, ...]) -> bool:
-    return len(training) == 2 and all(map(_is_count, training)) and training[0] != 0
-
-
 def _is_count(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_pair(pair: object, first: Callable[[object], bool] = _is_count) -> bool:
+    return isinstance(pair, tuple) and len(pair) == 2 and first(pair[0]) and _is_count(pair[1])
 
 
 def _is_number(value: object) -> bool:

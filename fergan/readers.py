@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from fergan.emotions import EMOTIONS
+from fergan.images import in_eight_bits
 
 SPLITS: tuple[str, ...] = ("Training", "PublicTest", "PrivateTest")
 """Names in FER2013's `Usage` column; a split's number is its place here."""
@@ -65,8 +66,7 @@ def is_folders(path: Path) -> bool:
 def read_packed(path: Path, size: int, channels: int) -> Rows:
     """`labels.csv` beside `faces.png` (or `faces.jpg`), a sheet of 48x48 tiles that the rows number."""
     sheet_file = _sheet_file(path) or path
-    with _opened(sheet_file) as image:
-        sheet = np.asarray(image.convert("L"))
+    sheet = np.asarray(_opened(sheet_file).convert("L"))
     down, across = sheet.shape[0] // SIDE, sheet.shape[1] // SIDE
     if down * across == 0 or sheet.shape != (down * SIDE, across * SIDE):
         raise ValueError(
@@ -294,20 +294,19 @@ def _folder_votes(path: Path, files: list[Path]) -> list[list[int]]:
 
 
 def _opened(path: Path) -> Image.Image:
-    """The picture, decoded whole and turned upright."""
+    """The picture, decoded whole and turned upright: L or RGB, 8 bits."""
     try:
-        image = Image.open(path)
-        image.load()
-        ImageOps.exif_transpose(image, in_place=True)
+        with Image.open(path) as image:
+            image.load()
+            return in_eight_bits(ImageOps.exif_transpose(image))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as an image: {error}.") from error
-    return image
 
 
 def _image(path: Path, size: int, channels: int) -> NDArray[np.uint8]:
     """An image file -> uint8 [C, size, size]."""
-    with _opened(path) as image:
-        pixels = np.asarray(_squared(image.convert("L" if channels == 1 else "RGB"), size))
+    image = _opened(path).convert("L" if channels == 1 else "RGB")
+    pixels = np.asarray(_squared(image, size))
     return pixels[None] if channels == 1 else np.moveaxis(pixels, -1, 0)
 
 

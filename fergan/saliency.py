@@ -79,14 +79,14 @@ def layercam(network: nn.Module, images: Tensor, emotions: Tensor) -> Tensor:
             f"Each image needs a label; got {list(emotions.shape)} for {list(images.shape)} images."
         )
     side = images.shape[-1]
-    with torch.enable_grad(), _Maps(side) as maps:
+    with torch.inference_mode(False), torch.enable_grad(), _Maps(side) as maps:  # a caller may be in it
         logits = network(images.detach().clone().requires_grad_())
     stages = [maps.last[size] for size in sorted(maps.last) if side / COARSEST <= size <= side / FINEST]
     if not stages:
         raise ValueError(f"This network has no maps of {side // COARSEST} to {side // FINEST} pixels.")
-    with torch.enable_grad():
-        asked = logits.gather(1, emotions[:, None]).sum()
-    slopes = torch.autograd.grad(asked, stages, allow_unused=True)
+    with torch.inference_mode(False), torch.enable_grad():
+        asked = logits.gather(1, emotions[:, None].clone()).sum()
+        slopes = torch.autograd.grad(asked, stages, allow_unused=True)
     total = torch.zeros_like(images[:, :1])
     for stage, slope in zip(stages, slopes, strict=True):
         if slope is not None:  # else these maps lie beside the path to the head

@@ -3,6 +3,7 @@
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 from huggingface_hub import EvalResult, ModelCard
@@ -49,6 +50,15 @@ TRAINING = {"seed": 3, "command": "python -m train.classifier --model judge", "c
 
 def head(text):
     return yaml.safe_load(text.split("---")[1])
+
+
+@pytest.mark.parametrize(("name", "shape"), [("cgan", (1, 48, 48)), ("judge", (2, 7))])
+def test_the_example_runs(weights, name, shape):
+    card = write_card(checkpoint.describe(weights / name))
+    code = card.split("```python\n")[1].split("```")[0].replace("OWNER/NAME", str(weights / name))
+    known = {"faces": np.zeros((2, 48, 48), np.uint8)}
+    exec(code, known)
+    assert known["faces" if name == "cgan" else "probabilities"].shape == shape
 
 
 def sections(text):

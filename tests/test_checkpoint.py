@@ -1,6 +1,7 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -99,6 +100,20 @@ def test_weights_that_overflow_are_not_written(folder):
     with pytest.raises(ValueError, match="embed.bias is not finite in float16"):
         checkpoint.save(folder, Checkpoint("cgan", "fixed", SMALL), weights)
     assert (folder / WEIGHTS).read_bytes() == before
+
+
+def test_numbers_of_numpy_are_told_and_what_json_cannot_hold_is_not_written(folder):
+    weights = {name: 2 * tensor for name, tensor in checkpoint.load(folder)[1].state_dict().items()}
+    described = Checkpoint("cgan", "fixed", SMALL, step=np.int64(3), metrics={"fid": np.float32(0.5)})
+    checkpoint.save(folder, described, weights)
+    assert (checkpoint.describe(folder).step, checkpoint.describe(folder).metrics) == (3, {"fid": 0.5})
+    with pytest.raises(
+        ValueError, match="cannot hold all that is told of this checkpoint: .* type PosixPath"
+    ):
+        checkpoint.save(
+            folder, Checkpoint("cgan", "fixed", SMALL, training={"data": Path("x")}), {"a": torch.ones(1)}
+        )
+    assert torch.equal(checkpoint.load(folder)[1].state_dict()["embed.bias"], weights["embed.bias"].half())
 
 
 def test_a_failed_write_leaves_the_old_file_whole(tmp_path, monkeypatch):

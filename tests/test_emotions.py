@@ -1,3 +1,4 @@
+import numpy as np
 import pytest
 import torch
 
@@ -27,11 +28,17 @@ def test_blend_sums_to_one():
         ({"happy": -1}, "at least 0"),
         ({"happy": float("nan")}, "finite"),
         ({"happy": 0}, "above 0"),
+        ({"happy": "much"}, "The weight of happy is a number; got 'much'"),
+        ({"happy": 3e38, "sad": 3e38}, "finite, and so their sum"),
     ],
 )
 def test_blend_refuses(weights, words):
     with pytest.raises(ValueError, match=words):
         blend(**weights)
+
+
+def test_blend_takes_what_a_classifier_says():
+    assert blend(happy=np.float32(0.75), sad=torch.tensor(0.25)).tolist() == blend(happy=3, sad=1).tolist()
 
 
 def test_normalize_refuses_other_widths():

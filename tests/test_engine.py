@@ -1,3 +1,4 @@
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -94,6 +95,8 @@ def test_no_seeds_no_faces(engine):
         (("cgan", np.eye(7)[:1], [LAST_SEED + 1]), "A seed is a whole number from 0"),
         (("cgan", np.eye(7)[:1], [-1]), "A seed is a whole number from 0"),
         (("cgan", np.eye(7)[:1], [0], 1.5), "Truncation runs from 0 to 1"),
+        (("cgan", np.eye(7)[:1], [0], None), "Truncation runs from 0 to 1; got None"),
+        (("cgan", [[10**400] * 7], [0]), "Emotion weights"),
     ],
 )
 def test_bad_requests_get_a_sentence(engine, arguments, words):
@@ -112,6 +115,31 @@ def test_bad_sources_get_a_sentence(house, tmp_path, monkeypatch):
     (tmp_path / "broken" / "config.json").write_text("{}")
     with pytest.raises(ValueError, match="format None came"):
         Engine([tmp_path])
+
+
+def test_one_place_may_stand_alone(house):
+    assert sorted(Engine(house).models) == sorted(Engine(str(house)).models) == ["acgan", "big", "cgan"]
+
+
+def test_a_relative_place_stays_where_it_is(house, tmp_path, monkeypatch):
+    monkeypatch.chdir(house)
+    engine = Engine(["cgan"], device="cpu")
+    monkeypatch.chdir(tmp_path)
+    assert engine.generate("cgan", np.eye(7)[:1], [0]).shape == (1, 48, 48)
+
+
+def test_weights_that_were_exchanged_or_taken_away_draw_nothing(house, tmp_path):
+    folder = shutil.copytree(house / "cgan", tmp_path / "cgan")
+    used, late, last = (Engine([folder], device="cpu") for _ in range(3))
+    before = used.generate("cgan", np.eye(7)[:1], [0])
+    described, network = checkpoint.load(folder)
+    checkpoint.save(folder, described, {name: 0 * tensor for name, tensor in network.state_dict().items()})
+    assert np.array_equal(used.generate("cgan", np.eye(7)[:1], [0]), before)  # as its fingerprint says
+    with pytest.raises(ValueError, match="holds other weights than when it was looked up; start anew"):
+        late.generate("cgan", np.eye(7)[:1], [0])
+    shutil.rmtree(folder)
+    with pytest.raises(ValueError, match="cgan is gone since it was looked up"):
+        last.generate("cgan", np.eye(7)[:1], [0])
 
 
 def test_a_hub_id_is_fetched(house, monkeypatch):
@@ -133,6 +161,24 @@ def test_faces_are_read(weights):
     assert engine.classify(faces[:0]).shape == (0, 7)
 
 
+def test_a_list_of_faces_is_a_batch(weights):
+    engine = Engine([weights], device="cpu")
+    faces = engine.generate("cgan", np.eye(7), range(7))
+    assert np.array_equal(engine.classify(list(faces)), engine.classify(faces))
+    assert np.array_equal(engine.explain(list(faces), np.int64(3)), engine.explain(faces, 3))
+    with pytest.raises(ValueError, match="the sizes of these differ"):
+        engine.classify([faces[0], faces[1, :20]])
+
+
+def test_who_asks_first_under_inference_mode_spoils_nothing(weights):
+    engine, plain = (Engine([weights], device="cpu") for _ in range(2))
+    faces = plain.generate("cgan", np.eye(7)[:2], [1, 2])
+    due = plain.explain(faces)
+    with torch.inference_mode():
+        assert np.array_equal(engine.explain(faces), due)
+    assert np.array_equal(engine.explain(faces), due)
+
+
 def test_colour_at_another_size_is_read(weights, engine, house):
     faces = engine.generate("big", np.eye(7)[:2], [1, 2])
     assert Engine([weights], device="cpu").classify(faces).shape == (2, 7)
@@ -145,6 +191,7 @@ def test_colour_at_another_size_is_read(weights, engine, house):
         ("jury", np.zeros((1, 48, 48), np.uint8), "There is no model 'jury'"),
         ("judge", np.zeros((1, 48, 48)), "got float64"),
         ("judge", np.zeros((48, 48), np.uint8), r"got uint8 \[48, 48\]"),
+        ("judge", np.zeros((1, 0, 48), np.uint8), r"got uint8 \[1, 0, 48\]"),
     ],
 )
 def test_refusals_to_read(weights, model, faces, message):

@@ -117,9 +117,25 @@ def test_sixteen_bits_become_eight():
     assert np.asarray(photo).tolist() == [[0, 100, 255]]
 
 
-@pytest.mark.parametrize(("mode", "due"), [("1", "L"), ("L", "L"), ("P", "RGB"), ("RGB", "RGB")])
+@pytest.mark.parametrize(("mode", "due"), [("1", "L"), ("L", "L"), ("P", "L"), ("RGB", "RGB")])
 def test_other_modes_become_these(mode, due):
     assert from_photo(saved(Image.new(mode, (3, 3)))).mode == due
+
+
+def test_a_grey_palette_is_grey():
+    assert from_photo(saved(Image.new("RGB", (3, 3), "red").convert("P"))).mode == "RGB"
+    ramp = Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    grey = ramp.convert("P")
+    assert (grey.mode, from_photo(saved(grey)).mode) == ("P", "L")
+    assert np.array_equal(np.asarray(from_photo(saved(grey))), np.asarray(ramp))
+
+
+def test_a_profile_of_inks_does_not_stay_with_rgb():
+    inks, light = (
+        from_photo(saved(Image.new(mode, (3, 3)), "JPEG", icc_profile=b"x" * 200)) for mode in ("CMYK", "RGB")
+    )
+    assert "icc_profile" not in inks.info
+    assert light.info["icc_profile"] == b"x" * 200
 
 
 def test_cmyk_becomes_rgb():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from fergan import checkpoint
+from fergan import checkpoint, emotions
 from fergan.checkpoint import Checkpoint
 from fergan.engine import Engine
 from fergan.models import MODELS, dcgan
@@ -47,6 +47,11 @@ def test_slerp_of_one_point_and_of_none():
     a = torch.randn(1, 4)
     assert torch.allclose(slerp(a, a, 0.3), a)
     assert torch.allclose(slerp(a, torch.zeros(1, 4), 0.5), a / 2)
+    b, c = torch.randn(2, 1, 4)
+    both = slerp(
+        torch.cat([a, b]), torch.cat([a, c]), 0.3
+    )  # a row of one point leaves the others on their arc
+    assert torch.allclose(both, torch.cat([a, slerp(b, c, 0.3)]))
 
 
 @pytest.mark.parametrize(
@@ -55,6 +60,7 @@ def test_slerp_of_one_point_and_of_none():
         ({"emotion": (0.0,) * 7}, "At least one emotion needs a weight above 0"),
         ({"emotion": (1.0, 2.0)}, "An emotion needs 7 weights"),
         ({"emotion": ("much",) * 7}, "Emotion weights"),
+        ({"emotion": [HAPPY]}, "Emotion weights"),
         ({"seed": -1}, "A seed is a whole number from 0 to 4294967295; got -1"),
         ({"seed": 1.5}, "A seed is a whole number from 0 to 4294967295; got 1.5"),
         ({"coarse_seed": 2**32}, "got 4294967296"),
@@ -64,6 +70,17 @@ def test_slerp_of_one_point_and_of_none():
 def test_a_moment_checks_itself(change, message):
     with pytest.raises(ValueError, match=message):
         Moment(**{"emotion": HAPPY, "seed": 1} | change)
+
+
+def test_a_film_without_a_way_back_may_be_as_long(engine):
+    moments = [Moment(HAPPY, 1), Moment(SAD, 2)]
+    assert next(engine.animate("cgan", moments, 1199, loop=False)).shape == (48, 48)
+
+
+def test_an_emotion_may_be_the_tensor_that_it_is():
+    assert Moment(emotions.blend(happy=3, sad=1), 1) == Moment(
+        (0, 0, 0, 3, 1, 0, 0), np.int64(1), np.float32(1)
+    )
 
 
 def test_weights_are_normalised():
@@ -129,7 +146,11 @@ def test_truncation_at_0_is_one_face_for_each_emotion(engine):
         (lambda e: e.generate("stylegan", [HAPPY], [1], coarse_seeds=[2, 3]), "1 seeds and 2 coarse seeds"),
         (lambda e: e.animate("cgan", [Moment(HAPPY, 1)]), "needs two moments and a step; got 1"),
         (lambda e: e.animate("cgan", [Moment(HAPPY, 1)] * 2, steps=0), "got 2 and 0 steps"),
-        (lambda e: e.animate("cgan", [Moment(HAPPY, 1)] * 2, steps=9999), "at most 1200 frames"),
+        (
+            lambda e: e.animate("cgan", [Moment(HAPPY, 1)] * 2, 601),
+            "at most 1200 frames; this one would have 1202",
+        ),
+        (lambda e: e.animate("cgan", [Moment(HAPPY, 1)] * 2, 1200, loop=False), "would have 1201"),
         (lambda e: e.animate("none", [Moment(HAPPY, 1)] * 2), "There is no model 'none'"),
     ],
 )

@@ -136,6 +136,14 @@ def test_damaged_settings_are_refused_in_words(tmp_path, text):
         provenance.read(tmp_path / "odd.png")
 
 
+@pytest.mark.parametrize(
+    "fields", [{"emotion": None}, {"sheet": 5}, {"moments": None}, {"edited": 3}, {"training": (0, 3)}]
+)
+def test_settings_of_the_wrong_kind_are_refused(fields):
+    with pytest.raises(ValueError, match="do not hold together"):
+        Record(**{"model": "cgan", "emotion": {"happy": 1.0}, "seed": 0} | fields)
+
+
 def test_settings_of_a_later_version_are_read():
     later = json.loads(RECORD.json()) | {"camera": "none"}
     info = PngInfo()

@@ -129,6 +129,20 @@ def test_colour_at_another_size(tmp_path):
     assert load(tmp_path, size=64).images.shape == (14, 1, 64, 64)
 
 
+def test_sixteen_bits_and_clear_pixels_are_read_as_photos_are(tmp_path):
+    (tmp_path / "sad").mkdir()
+    ramp = np.tile(np.linspace(0, 255, 48).astype(np.uint8), (48, 1))
+    Image.fromarray(ramp.astype(np.uint16) * 257).save(tmp_path / "sad" / "a.png")
+    clear = Image.merge("LA", (Image.fromarray(ramp), Image.new("L", (48, 48), 0)))
+    clear.save(tmp_path / "sad" / "b.png")
+    deep, white = load(tmp_path, cache=None).images[:, 0].numpy()
+    assert np.array_equal(deep, ramp)
+    assert (white == 255).all()
+    Image.fromarray(ramp.astype(np.float32)).save(tmp_path / "sad" / "c.tiff")
+    with pytest.raises(ValueError, match="c.tiff cannot be read as an image: its pixels are floating-point"):
+        load(tmp_path, cache=None)
+
+
 def test_wide_photos_keep_their_middle_square(tmp_path):
     (tmp_path / "sad").mkdir()
     wide = np.zeros((48, 144), np.uint8)

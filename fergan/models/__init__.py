@@ -1,5 +1,6 @@
 """MODELS: every network that can be trained, loaded and shown, by name and preset."""
 
+from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -80,10 +81,10 @@ def preset(model: str, name: str) -> Preset:
     return MODELS[model][name]
 
 
-def draw_noise(seeds: list[int], dim: int) -> Tensor:
+def draw_noise(seeds: Sequence[int], dim: int) -> Tensor:
     """One standard normal row for each seed, float32 [B, dim], drawn on the CPU.
 
     Each seed has a generator of its own, so a seed is the same face in any batch and on any device.
     """
-    rows = [torch.randn(dim, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
+    rows = [torch.randn(dim, generator=torch.Generator().manual_seed(int(seed))) for seed in seeds]
     return torch.stack(rows) if rows else torch.empty(0, dim)
