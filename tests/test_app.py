@@ -5,6 +5,8 @@ import dataclasses
 import io
 import json
 import re
+import subprocess
+import sys
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -16,11 +18,12 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 import app
-from fergan import checkpoint, provenance
+from fergan import checkpoint, images, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
-from fergan.ui import TABS, models, theme
+from fergan.ui import TABS, models, sheet, theme
 from fergan.ui.sheet import MOST, Sheet
+from tests import factory
 from tests.asking import asking
 
 ROOT = Path(app.__file__).parent
@@ -157,21 +160,28 @@ def test_a_fault_is_logged_and_not_shown(ask, monkeypatch, caplog):
 
 
 @pytest.mark.parametrize(("kind", "width", "name"), [("face", 48, ""), ("large", 512, "_512px")])
-def test_a_face_is_saved_at_either_size(ask, kind, width, name):
-    answer = ask("save", {**ASKED, "kind": kind, "face": 6})
+def test_a_face_is_saved_at_either_size(ask, engine, kind, width, name):
+    answer = ask("save", {**ASKED, "truncation": 0.5, "kind": kind, "face": 6})
     assert answer["name"] == f"happy_acgan_seed000006{name}.png"
     content = base64.b64decode(answer["content"])
-    assert Image.open(io.BytesIO(content)).size == (width, width)
+    face = Image.fromarray(engine.generate("acgan", np.eye(7)[[3]], [6], 0.5)[0])
+    with Image.open(io.BytesIO(content)) as picture:
+        assert np.array_equal(picture, images.resize(face, width))
     assert provenance.read(content).seed == 6
     assert ask("save", {**ASKED, "kind": kind, "face": 8})["error"] == "The seed 8 is not on this sheet."
 
 
-def test_a_sheet_is_saved_as_one_picture(ask):
+def test_a_sheet_is_saved_as_one_picture(ask, engine):
     content = base64.b64decode(ask("save", {**ASKED, "kind": "sheet"})["content"])
     record = provenance.read(content)
     assert (record.seed, record.count) == (5, 3)
-    width, height = Image.open(io.BytesIO(content)).size
-    assert width == height  # three faces lie in two rows of two
+    with Image.open(io.BytesIO(content)) as picture:
+        assert picture.width == picture.height  # three faces lie in two rows of two
+        step = sheet._CELL + sheet._GAP
+        for place, face in enumerate(engine.generate("acgan", np.eye(7)[[3] * 3], [5, 6, 7])):
+            left, top = place % 2 * step, place // 2 * step
+            cell = picture.crop((left, top, left + sheet._CELL, top + sheet._CELL))
+            assert np.array_equal(cell, images.resize(Image.fromarray(face), sheet._CELL))
 
 
 def test_all_faces_are_saved_in_a_zip(ask):
@@ -304,3 +314,27 @@ def _contrast(one, other):
 
     darker, lighter = sorted((luminance(one), luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
+
+
+def test_analytics_are_off_whatever_the_environment_says(engine, monkeypatch):
+    monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")  # the gate sets it to False
+    assert app.build_app(engine).analytics_enabled is False
+    said = subprocess.run(
+        [sys.executable, "-c", "import app, os; print(os.environ['GRADIO_ANALYTICS_ENABLED'])"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert said.stdout == "False\n"
+
+
+def test_what_ships_opens_with_the_stylegan_and_its_people():
+    """Asked aside: here the fixture `favourites` has others."""
+    code = "from fergan.ui import models; print(models.default(['acgan', 'cgan', 'dcgan', 'stylegan']), models.SEED)"
+    said = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=factory.environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert said.stdout == "stylegan 99\n"

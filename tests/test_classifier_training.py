@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from fergan import checkpoint, data, losses
+from fergan.calibration import fit_temperature
 from fergan.emotions import EMOTIONS
 from fergan.images import to_model
 from fergan.models import MODELS
@@ -169,7 +170,7 @@ def test_a_run_that_begins_from_a_checkpoint(faces, tmp_path):
         config(faces, tmp_path, start=start, folds=2)
 
 
-def test_a_network_that_is_born_again_learns_in_part_what_it_reads(faces, tmp_path):
+def test_a_network_that_is_born_again_learns_in_part_what_it_reads(faces, tmp_path, monkeypatch):
     train(config(faces, tmp_path / "before"))
     start = str(tmp_path / "before" / "checkpoint")
     again = config(faces, tmp_path / "again", start=start, set=TINY + " born_again=0.25 balance=1")
@@ -183,7 +184,15 @@ def test_a_network_that_is_born_again_learns_in_part_what_it_reads(faces, tmp_pa
         read = (network(images).softmax(1) + network(images.flip(-1)).softmax(1)) / 2
     total = parts.target.sum(dim=1, keepdim=True)
     assert torch.allclose(due, 0.75 * parts.target + 0.25 * total * read, atol=1e-4)
+    learnt, step = [], Learner.step
+    monkeypatch.setattr(
+        Learner,
+        "step",
+        lambda self, pixels, target, rate: learnt.append(target) or step(self, pixels, target, rate),
+    )
     assert "PrivateTest: " in train(dataclasses.replace(again, images=80))
+    nearest = [torch.cdist(torch.cat(learnt), rows).amin(1) for rows in (due, parts.target)]
+    assert float(nearest[0].max()) < 1e-3 < float(nearest[1].min())
     assert "PrivateTest: " in train(dataclasses.replace(again, resume=True))
     other = str(tmp_path / "again" / "checkpoint")
     with pytest.raises(ValueError, match="is of a run with began_from"):
@@ -304,3 +313,13 @@ def test_a_refusal_shows_no_trace(faces, tmp_path):
 
 def test_recipes_cover_every_classifier():
     assert set(EACH) < set(RECIPES)
+
+
+def test_the_temperature_is_public_tests(tmp_path):
+    many = factory.write_packed(tmp_path / "packed", factory.draw_faces(350))
+    train(config(many, tmp_path, epochs=20))
+    network = checkpoint.load(tmp_path / "checkpoint")[1].eval()
+    public = data.load(many).split("PublicTest")  # what chose the temperature
+    with torch.inference_mode():
+        logits = network(to_model(public.images)) * network.head.temperature
+    assert fit_temperature(logits, public.labels) == pytest.approx(float(network.head.temperature), rel=1e-2)

@@ -214,3 +214,11 @@ def test_an_embedder_is_no_model_of_the_page(house, tmp_path):
     assert sorted(Engine([house, tmp_path]).models) == ["acgan", "big", "cgan"]
     with pytest.raises(ValueError, match="No model found"):
         Engine([tmp_path])
+
+
+def test_a_face_is_drawn_alone(engine):
+    sizes, network = [], engine._network(engine._slot("cgan"))
+    hook = network.register_forward_pre_hook(lambda network, given: sizes.append(len(given[0])))
+    engine.generate("cgan", np.tile(np.eye(7)[3], (20, 1)), range(20))
+    hook.remove()
+    assert sizes == [1] * 20  # a batch rounds otherwise: of the StyleGAN that ships, pixels differ by a level

@@ -261,3 +261,21 @@ def test_the_command_line_refuses_in_a_sentence(tmp_path, flags, words):
     assert done.returncode != 0
     assert words in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_two_sets_are_told_apart(inside):
+    """One face of each emotion, ten times: all of them real faces, and few real faces among them."""
+    test = evaluate.Evaluation(config("weights/acgan")).test
+    one = torch.stack([(test.labels == label).nonzero()[0, 0] for label in range(7)])
+    found = measure.distances(test, test.rows(one.repeat(10)))
+    assert found["precision"] == 1
+    assert found["recall"] < 0.5
+    assert found["diversity"] == pytest.approx(0, abs=1e-3)
+
+
+def test_faces_that_stand_in_training_are_no_test(inside, tmp_path):
+    pictures = factory.draw_faces(175)
+    pictures[174] = pictures[0]
+    twice = str(factory.write_packed(tmp_path / "twice", pictures))
+    bench = evaluate.Evaluation(config("weights/acgan", data=twice))
+    assert (len(bench.test), len(bench.training)) == (69, 105)

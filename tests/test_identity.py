@@ -235,3 +235,14 @@ def test_too_few_faces_are_refused(faces):
 
 def test_a_card_without_numbers():
     assert "FER2013" in write_card(checkpoint.Checkpoint("identity", "simclr", {}))
+
+
+@pytest.mark.parametrize(
+    ("change", "changed"), [({"lend": 1.0}, (False, True)), ({"bend": 0.05}, (True, True))]
+)
+def test_views_have_other_expressions(change, changed):
+    plain = IdentityRecipe(**{"lend": 0.0, "bend": 0.0, "augment": 0.0, "erase": 0.0} | change)
+    pictures = images(16)
+    for view, other in zip(draw_views(pictures, plain, generator()), changed, strict=True):
+        kept = [torch.equal(a, b) or torch.equal(a, b.flip(-1)) for a, b in zip(view, pictures, strict=True)]
+        assert (sum(kept) < 8) if other else all(kept)

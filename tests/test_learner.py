@@ -111,3 +111,15 @@ def test_balanced_targets_weigh_an_emotion_by_its_rarity(balance, sums):
     assert torch.allclose(rows.sum(0) / 7, shares, atol=1e-5)
     assert float(rows.sum()) == pytest.approx(7, abs=1e-4)
     assert rows.argmax(1).tolist() == rare.tolist()
+
+
+def test_each_part_is_its_own_split(faces):
+    found = data.load(faces)
+    parts = split(found, list(range(7)), ClassifierRecipe())
+    for part, name, clean in (
+        (parts.training, "Training", True),
+        (parts.validation, "PublicTest", True),
+        (parts.tests["private"], "PrivateTest", False),
+        (parts.tests["private_clean"], "PrivateTest", True),
+    ):
+        assert torch.equal(part.images, found.split(name, clean=clean).images)

@@ -41,16 +41,20 @@ def test_a_space_has_exactly_what_the_app_needs(space):
         assert not [found for found in space if found.endswith(name)]
 
 
-def test_embedders_stay_at_home(tmp_path, weights):
+def test_embedders_and_real_faces_stay_at_home(tmp_path, weights):
     (tmp_path / "fergan").mkdir()
     for name in ("app.py", "LICENSE", "requirements.txt"):
         (tmp_path / name).touch()
     (tmp_path / "README.md").write_text("---\nsdk: gradio\n---\n")
     shutil.copytree(weights / "judge", tmp_path / "weights" / "judge")
+    for name in ("neighbours.png", "translated.png"):  # real faces, which a clone does not have
+        (tmp_path / "weights" / "judge" / name).write_bytes(b"real faces")
     described = checkpoint.Checkpoint("identity", "simclr", {})
     checkpoint.save(tmp_path / "weights" / "identity", described, {"w": torch.zeros(1)})
     found = push.space_files(tmp_path)
-    assert {name.split("/")[1] for name in found if name.startswith("weights/")} == {"judge"}
+    assert {name for name in found if name.startswith("weights/")} == {
+        f"weights/judge/{name}" for name in ("README.md", "config.json", "model.safetensors")
+    }
 
 
 def test_versions_are_pinned_to_what_runs_here(space):

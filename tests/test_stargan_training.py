@@ -330,6 +330,10 @@ def test_a_game_goes_on_from_a_checkpoint_with_a_new_critic(config, tmp_path):
 
 def test_four_emotions_of_seven(config):
     settings = config("published", emotions="happy,neutral,sad,surprise", images=16)
+    _, batches, _, _ = stargan.prepare(settings, Accelerator(cpu=True))
+    known = torch.zeros(7).scatter(0, torch.tensor([3, 4, 5, 6]), 1.0)
+    assert torch.equal((batches.conditions[..., :7].sum(-2) > 0).float().view(-1, 7).amax(0), known)
+    assert torch.equal((batches.draw_emotion(200)[:, :7].sum(0) > 0).float(), known)
     train(settings)
     with pytest.raises(ValueError, match="two names or more"):
         config("published", emotions="happy")

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from fergan import checkpoint
+from fergan import checkpoint, data
 from fergan.checkpoint import Checkpoint
+from fergan.images import to_model
 from fergan.models import MODELS
 from fergan.models.stargan import Change, Config, Generator
 from tests import factory
@@ -140,3 +142,44 @@ def test_the_command_line_refuses_in_a_sentence(house):
     assert done.returncode == 1
     assert "Nothing was measured: /nowhere does not exist" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+class Lamp(nn.Module):
+    """Lights a face up as far as it is led, and every other one a little even where it is led nowhere."""
+
+    def forward(self, images, source, target, intensity):
+        left = 0.1 * (images[:, 0, 0, 0] > -0.25)  # see factory.draw_faces: the row stands there
+        return images.lerp(
+            torch.ones_like(images), (0.9 * intensity + left).clamp(max=0.95)[:, None, None, None]
+        )
+
+
+def test_a_judge_who_takes_light_for_joy(house, monkeypatch):
+    bench = translation.Bench(dataclasses.replace(config(house, "published"), write=False))
+    described = checkpoint.describe(house / "published")
+    monkeypatch.setattr(translation.checkpoint, "load", lambda folder: (described, Lamp()))
+
+    def read(faces):
+        light = faces.float().mean((1, 2, 3)) / 255
+        rows = torch.full((len(faces), 7), 0.0) + ((1 - light) / 6)[:, None]
+        rows[:, 3] = light
+        return rows, bench.before
+
+    monkeypatch.setattr(bench, "read", read)
+    found = bench.model(house / "published")
+    rising = {name: per["rising"] for name, per in found["emotions"].items()}
+    assert rising.pop("happy") == pytest.approx(1)
+    assert list(rising.values()) == pytest.approx([-1] * 6)
+    named = int((bench.labels != 3).sum())
+    assert found["target_read"] == pytest.approx(named / 120)
+    assert found["emotions"]["happy"]["target_read"] == 1
+    still = float((to_model(bench.images)[:, 0, 0, 0] <= -0.25).double().mean())
+    assert 0 < still < 1
+    assert found["exact"] == pytest.approx(still)
+
+
+def test_it_is_measured_on_private_test_alone(house):
+    bench = translation.Bench(config(house, "stargan"))
+    due = {face.numpy().tobytes() for face in data.load(house / "faces").split("PrivateTest").images}
+    assert {face.numpy().tobytes() for face in bench.images} <= due
+    assert len(bench.training) == len(data.load(house / "faces").split("Training"))

@@ -111,13 +111,14 @@ def visit(browser, address):
     """Opens the page with a query; no other host may be asked, nor any script fail, while the test runs."""
     contexts, hosts, faults = [], set(), []
 
-    def visit(query="", width=1440, height=900, **options):
+    def visit(query="", width=1440, height=900, before=lambda page: None, **options):
         context = browser.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(10_000)
         page.on("request", lambda request: hosts.add(urllib.parse.urlsplit(request.url).netloc))
         page.on("pageerror", lambda error: faults.append(str(error)))
+        before(page)
         page.goto(address + query)
         page.wait_for_selector(".cell img[src]", state="attached")  # hidden where a link opens another tab
         return page
@@ -134,9 +135,10 @@ def opened_late(visit):
     """Opens a tab by a click, and holds it to asking for its first thing then, once, and not before."""
 
     def opened_late(tab, verb, ready):
-        page = visit()
         asked = []
-        page.on("request", lambda request: asked.append(request.post_data or ""))
+        page = visit(
+            before=lambda page: page.on("request", lambda request: asked.append(request.post_data or ""))
+        )
         page.wait_for_timeout(300)
         assert not [body for body in asked if f'"{verb}"' in body]
         page.get_by_role("tab", name=tab).click()

@@ -94,6 +94,14 @@ def test_the_seven_are_those_of_the_later_photo(opened):
     page.wait_for_timeout(400)  # the hand rests
     let_go()
     expect(page.locator(".tr-mood img[src]")).to_have_count(7)
+    other = opened()
+    other.get_by_role("button", name="Example 2").click()
+    expect(other.locator(".tr-mood img[src]")).to_have_count(7)
+    late, due = (
+        one.locator(".tr-mood img").evaluate_all("all => all.map(image => image.src)")
+        for one in (page, other)
+    )
+    assert late == due
 
 
 def test_what_is_no_picture_is_told_and_nothing_is_lost(opened, people):
