@@ -279,3 +279,14 @@ def test_faces_that_stand_in_training_are_no_test(inside, tmp_path):
     twice = str(factory.write_packed(tmp_path / "twice", pictures))
     bench = evaluate.Evaluation(config("weights/acgan", data=twice))
     assert (len(bench.test), len(bench.training)) == (69, 105)
+
+
+def test_what_drawn_faces_teach_is_learnt_from_them_alone(inside):
+    bench = evaluate.Evaluation(config("weights/acgan"))
+    joy = bench.test.labels == 3
+    happy, others = (bench.test.rows(rows.nonzero()[:, 0]) for rows in (joy, ~joy))
+    learnt = [
+        measure.classification_accuracy(bench.judge, happy, test, 8, torch.device("cpu"))
+        for test in (happy, others)
+    ]
+    assert learnt == [1, 0]

@@ -4,7 +4,7 @@ import pytest
 import torch
 from accelerate import Accelerator
 
-from fergan import data
+from fergan import data, losses
 from fergan.models.layers import Verdict
 from tests.test_stargan_training import EYE, config, faces, game, helpers  # noqa: F401 - fixtures
 from train import stargan
@@ -50,3 +50,23 @@ def test_a_loss_is_the_sum_of_its_parts(game, monkeypatch):
     assert min(float(part.detach()) for part in g.values()) > 1e-3  # what is 0 would weigh nothing
     due = (d["d_loss"] + 0.5 * d["d_class"] + d["r1"], sum(weights[part] * g[part] for part in g))
     assert totals == pytest.approx([float(part.detach()) for part in due], rel=1e-4)
+
+
+def test_the_published_game_weighs_its_parts_and_asks_for_the_target(game, monkeypatch):
+    totals, asked, entropy = [], [], losses.soft_cross_entropy
+    monkeypatch.setattr(torch.Tensor, "backward", lambda loss: totals.append(float(loss.detach())))
+    monkeypatch.setattr(
+        losses, "soft_cross_entropy", lambda logits, rows: asked.append(rows) or entropy(logits, rows)
+    )
+    made, emotion, target = game(name="published"), EYE[[6] * 4], EYE[[3] * 4]
+    real, recipe = torch.rand(4, 1, 48, 48) - 0.5, made.recipe
+    d = made.discriminator_gradients(real, emotion, emotion, target, penalise=False)
+    g = made.generator_gradients(real, emotion, emotion, target)
+    assert torch.equal(asked[0], emotion)
+    assert torch.equal(asked[-1], target)
+    assert min(float(d["d_slope"]), recipe.slope_weight) > 0
+    due = (
+        d["d_loss"] + recipe.class_weight * d["d_class"] + recipe.slope_weight * d["d_slope"],
+        g["g_loss"] + recipe.generator_class_weight * g["g_class"] + recipe.cycle * g["g_cycle"],
+    )
+    assert totals == pytest.approx([float(part.detach()) for part in due], rel=1e-5)
