@@ -1,5 +1,8 @@
 """The seven emotions of FER2013 and the row of seven that asks for them: the only list of them."""
 
+import operator
+from typing import SupportsIndex
+
 import torch
 from torch import Tensor
 
@@ -17,6 +20,22 @@ def index(name: str) -> int:
         return EMOTIONS.index(name.strip().lower())
     except ValueError:
         raise ValueError(f"Unknown emotion {name!r}: choose one of {', '.join(EMOTIONS)}.") from None
+
+
+def label(value: SupportsIndex) -> int:
+    """A FER2013 label as Python's int.
+
+    Raises:
+        ValueError: no whole number from 0 to 6.
+    """
+    last = len(EMOTIONS) - 1
+    try:
+        found = operator.index(value)
+    except TypeError:
+        found = -1
+    if not 0 <= found <= last:
+        raise ValueError(f"An emotion is a label from 0 to {last}; got {value!r}.")
+    return found
 
 
 def only(name: str) -> tuple[float, ...]:

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from operator import index
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from fergan.checkpoint import HISTORY as HISTORY
 from fergan.faces import NOBODY as NOBODY
 from fergan.faces import Face as Face
 from fergan.faces import crop, find_faces, whole_photo
-from fergan.images import Pixels, fit, from_array, to_array
+from fergan.images import Batch, Pixels, as_batch, fit, from_array, to_array
 from fergan.models import preset
 from fergan.models.layers import FaceGenerator
 from fergan.moments import LAST_SEED as LAST_SEED
@@ -37,8 +36,6 @@ JUDGE = "judge"
 TEACHER = "teacher"
 """The classifier that translators were trained with; where it is here, it reads a face before it is changed."""
 Seeds = Sequence[int] | NDArray[np.integer[Any]]
-Batch = Pixels | Sequence[Pixels]
-"""Faces of one size: an array, or a list of them as `find` gives."""
 UNABLE = {"generator": "draws no faces", "classifier": "reads no emotions", "translator": "changes no faces"}
 MOST_FRAMES = 1200
 """Frames of one animation."""
@@ -240,8 +237,8 @@ class Engine:
         Raises:
             ValueError: what `classify` refuses, or no such emotion.
         """
-        asked = None if emotion is None else _label(emotion)
-        faces = _batch(faces)
+        asked = None if emotion is None else emotions.label(emotion)
+        faces = as_batch(faces)
         likeliest = torch.from_numpy(self.classify(faces, model).argmax(axis=1))
         labels = likeliest if asked is None else torch.full_like(likeliest, asked)
         if len(faces) == 0:
@@ -261,7 +258,7 @@ class Engine:
         Raises:
             ValueError: an unknown model, one that is no classifier, or an array that is no batch of faces.
         """
-        network, images = self._before(model, _batch(faces))
+        network, images = self._before(model, as_batch(faces))
         if len(images) == 0:
             return np.zeros((0, len(emotions.EMOTIONS)), np.float32)
         with torch.inference_mode():
@@ -274,7 +271,7 @@ class Engine:
         Raises:
             ValueError: what `classify` refuses, or no face.
         """
-        network, images = self._before(model, _batch(faces))
+        network, images = self._before(model, as_batch(faces))
         if len(images) == 0:
             raise ValueError("Features are of one face or more; got none.")
         with torch.inference_mode():
@@ -307,7 +304,7 @@ class Engine:
                 of range.
         """
         translator = self._translator(model)
-        return translator.faces(_batch(faces), emotion, intensity, source)
+        return translator.faces(as_batch(faces), emotion, intensity, source)
 
     def translate(
         self,
@@ -362,29 +359,6 @@ class Engine:
         if now != slot.fingerprint:
             raise ValueError(f"{slot.folder} holds other weights than when it was looked up; start anew.")
         return network
-
-
-def _batch(faces: Batch) -> Pixels:
-    """Faces as one array, checked."""
-    try:
-        array = np.asarray(faces)
-    except ValueError as error:  # of several sizes
-        raise ValueError("Faces of one size make a batch; the sizes of these differ.") from error
-    sides, rest = array.shape[1:3], array.shape[3:]
-    if array.dtype != np.uint8 or len(sides) < 2 or 0 in sides or rest not in ((), (3,)):
-        raise ValueError(f"Faces are uint8 [B, H, W] or [B, H, W, 3]; got {array.dtype} {list(array.shape)}.")
-    return array
-
-
-def _label(emotion: int) -> int:
-    most = len(emotions.EMOTIONS) - 1
-    try:
-        label = index(emotion)
-    except TypeError:
-        label = -1
-    if not 0 <= label <= most:
-        raise ValueError(f"An emotion is a label from 0 to {most}; got {emotion!r}.")
-    return label
 
 
 def _each(places: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:

@@ -1,5 +1,6 @@
 """The only place where pixel ranges and layouts change."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from typing import cast
 
@@ -11,6 +12,8 @@ from torch import Tensor
 
 Pixels = NDArray[np.uint8]
 """Faces outside the models: uint8 [B, H, W], or [B, H, W, 3] in colour."""
+Batch = Pixels | Sequence[Pixels]
+"""Such faces of one size: an array, or a list of them."""
 MOST_PIXELS = 64_000_000
 """Of a photo: more are refused before they are unpacked (3 bytes each)."""
 GAP = 2
@@ -45,6 +48,22 @@ def from_array(pixels: Pixels) -> Tensor:
         np.require(pixels, requirements=("C", "W"))
     )  # torch warns of what it may not write
     return to_model(tensor[:, None] if tensor.ndim == 3 else tensor.movedim(-1, 1))
+
+
+def as_batch(faces: Batch) -> Pixels:
+    """Faces of one size, an array or a list of them -> uint8 [B, H, W] or [B, H, W, 3].
+
+    Raises:
+        ValueError: sizes that differ, another type, or another shape.
+    """
+    try:
+        array = np.asarray(faces)
+    except ValueError as error:
+        raise ValueError("Faces of one size make a batch; the sizes of these differ.") from error
+    sides, rest = array.shape[1:3], array.shape[3:]
+    if array.dtype != np.uint8 or len(sides) < 2 or 0 in sides or rest not in ((), (3,)):
+        raise ValueError(f"Faces are uint8 [B, H, W] or [B, H, W, 3]; got {array.dtype} {list(array.shape)}.")
+    return array
 
 
 def fit(images: Tensor, size: int, channels: int) -> Tensor:
