@@ -19,29 +19,35 @@ def diff_augment(
     first, of = share
     batch = images.shape[0] * of
 
-    def uniform(low: float, high: float) -> Tensor:
-        draw = torch.rand(batch, 1, 1, 1, generator=generator, device=generator.device)[first::of]
-        return (draw * (high - low) + low).to(images.device, non_blocking=True)
-
-    on = (uniform(0, 1) < chance).to(images.dtype)
-    images = images + on * uniform(-0.5, 0.5)
+    # one draw and one copy to the images' device for all that is varied
+    draw = torch.rand(len(_SPAN), batch, 1, 1, 1, generator=generator, device=generator.device)[:, first::of]
+    low, high = _SPAN.to(draw.device).view(-1, 2, 1, 1, 1, 1).unbind(1)
+    chosen, light, contrast, right, down = (draw * (high - low) + low).to(images.device, non_blocking=True)
+    on = (chosen < chance).to(images.dtype)
+    images = images + on * light
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    images = mean + (images - mean) * (1 + on * uniform(-0.5, 0.5))
-    return _translate(
-        images, (on * uniform(-0.125, 0.125)).flatten(), (on * uniform(-0.125, 0.125)).flatten()
-    )
+    images = mean + (images - mean) * (1 + on * contrast)
+    return _translate(images, (on * right).flatten(), (on * down).flatten())
+
+
+_SPAN = torch.tensor([[0.0, 1.0], [-0.5, 0.5], [-0.5, 0.5], [-0.125, 0.125], [-0.125, 0.125]])
+"""From where to where each draw of `diff_augment` goes: whether, light, contrast, to the right, down."""
 
 
 def _translate(images: Tensor, right: Tensor, down: Tensor) -> Tensor:
     """Shifts each image by its own share of the side, in whole pixels; what comes in from outside is 0."""
-    batch, _, height, width = images.shape
+    height, width = images.shape[2:]
     padded = torch.nn.functional.pad(images, (1, 1, 1, 1))
     device = images.device
     rows = torch.arange(height, device=device)[None] - (down * height).round().long()[:, None]
     columns = torch.arange(width, device=device)[None] - (right * width).round().long()[:, None]
     rows, columns = rows.clamp(-1, height) + 1, columns.clamp(-1, width) + 1
-    pick = torch.arange(batch, device=device)[:, None, None]
-    return padded.permute(0, 2, 3, 1)[pick, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    place = (rows[:, :, None] * (width + 2) + columns[:, None, :]).flatten(1)[:, :, None]
+    pixels = padded.permute(0, 2, 3, 1).flatten(
+        1, 2
+    )  # gathered, since an index sorts on its way back on a GPU
+    found = pixels.gather(1, place.expand(-1, -1, pixels.shape[2])).unflatten(1, (height, width))
+    return found.permute(0, 3, 1, 2)
 
 
 def vary_faces(
@@ -142,7 +148,7 @@ def lend_features(images: Tensor, generator: torch.Generator, chance: float) -> 
     other = torch.randperm(len(images), generator=generator, device=generator.device).to(
         images.device, non_blocking=True
     )
-    places = torch.tensor(PLACES, device=images.device)[(draw[:, 0] < 0.5).long()]
+    places = torch.tensor(PLACES).to(images.device, non_blocking=True)[(draw[:, 0] < 0.5).long()]
     size = places[:, 2:] * (0.8 + 0.4 * draw[:, 1:2])
     middle = places[:, :2] + 0.4 * (draw[:, 2:4] - 0.5) * size
     down, across = (torch.linspace(0, 1, side, device=images.device) for side in images.shape[2:])

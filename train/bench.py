@@ -210,6 +210,7 @@ def ours_named(game: Players) -> str:
 def main() -> None:
     """The command line: prints the table as Markdown."""
     config = run.parse_args(BenchConfig, (__doc__ or "").splitlines()[0])
+    run.quick()  # as trainings are
     accelerator = Accelerator(cpu=config.cpu)
     device = accelerator.device
     try:

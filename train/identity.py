@@ -113,7 +113,7 @@ def draw_views(images: Tensor, recipe: IdentityRecipe, rng: torch.Generator) -> 
     """Images [B, C, H, W] in [-1, 1] -> two views of each, as another photo and another expression would differ."""
     both = torch.cat([images, lend_features(images, rng, recipe.lend)])
     mirrored = torch.rand(len(both), 1, 1, 1, generator=rng) < 0.5
-    both = torch.where(mirrored.to(both.device), both.flip(-1), both)
+    both = torch.where(mirrored.to(both.device, non_blocking=True), both.flip(-1), both)
     both = vary_faces(bend_faces(both, rng, recipe.bend), rng, recipe.augment, recipe.erase)
     first, second = both.chunk(2)
     return first, second

@@ -158,7 +158,8 @@ class Pairs:
 
     def take(self, count: int, rng: torch.Generator, share: Share = ALONE) -> Pair:
         """So many of them at random, half of them mirrored; of several processes each takes its share of a draw."""
-        chance = share.draw(torch.rand, 2, count, generator=rng, dim=1).to(self.pairs.trust.device)
+        chance = share.draw(torch.rand, 2, count, generator=rng, dim=1)
+        chance = chance.to(self.pairs.trust.device, non_blocking=True)
         found = self.pairs.rows((chance[0] * len(self)).long())
         mirrored = (chance[1] < 0.5)[:, None, None, None]
         before, after = (

@@ -99,8 +99,7 @@ F = TypeVar("F", bound=TrainFlags)
 def launch(flags: type[F], description: str, train: Callable[[F, Accelerator], str]) -> None:
     """A training's command line: says what came of it, and what went wrong in a sentence."""
     config = parse_args(flags, description)
-    torch.set_float32_matmul_precision("high")
-    torch.backends.cudnn.benchmark = True
+    quick()
     accelerator = Accelerator(cpu=config.cpu)
     try:
         accelerator.print(train(config, accelerator))
@@ -110,6 +109,12 @@ def launch(flags: type[F], description: str, train: Callable[[F, Accelerator], s
         fail(f"Training stopped: {error}")
     finally:
         accelerator.end_training()
+
+
+def quick() -> None:
+    """From here on a GPU multiplies in TF32, and tries which convolution is the fastest: how trainings run."""
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
 
 
 @contextmanager
@@ -254,11 +259,11 @@ def ema_update(average: nn.Module, model: nn.Module, keep: float) -> None:
     ours, theirs = average.state_dict(), model.state_dict()
     if ours.keys() != theirs.keys():
         raise ValueError("The average and the model have different layers.")
-    for name, tensor in theirs.items():
-        if tensor.is_floating_point():
-            ours[name].lerp_(tensor, 1 - keep)
-        else:
-            ours[name].copy_(tensor)
+    moving = [name for name, tensor in theirs.items() if tensor.is_floating_point()]
+    # in one piece: a GPU would be asked once for each layer
+    torch._foreach_lerp_([ours[name] for name in moving], [theirs[name] for name in moving], 1 - keep)
+    for name in theirs.keys() - set(moving):
+        ours[name].copy_(theirs[name])
 
 
 def average_gradients(network: nn.Module, accelerator: Accelerator) -> None:

@@ -89,6 +89,18 @@ class Bank(nn.Module):
             raise ValueError(f"This model draws {', '.join(self.networks)} alone.")
         return rows / total
 
+    def alone(self, emotion: Tensor) -> nn.Module | None:
+        """The network of a bank that has but one; it takes all rows, which training need not wait for a GPU to check.
+
+        Raises:
+            ValueError: as `shares`, outside of training.
+        """
+        if len(self.networks) > 1:
+            return None
+        if not self.training:
+            self.shares(emotion)
+        return next(iter(self.networks.values()))
+
 
 class _GeneratorBank(Bank, FaceGenerator):
     """noise [B, Z], emotion [B, 7] rows summing to 1 -> images [B, C, H, W] in [-1, 1]."""
@@ -105,9 +117,9 @@ class _GeneratorBank(Bank, FaceGenerator):
 
     def forward(self, noise: Tensor, emotion: Tensor) -> Tensor:
         """Each network draws for the rows that ask for it."""
+        if (alone := self.alone(emotion)) is not None:
+            return alone(noise)
         shares, total = self.shares(emotion), None
-        if len(self.networks) == 1:  # all rows are its own, and no GPU is waited for
-            return next(iter(self.networks.values()))(noise)
         for place, network in enumerate(self.networks.values()):
             rows = shares[:, place].nonzero()[:, 0]
             if len(rows) == 0:
@@ -125,9 +137,9 @@ class _DiscriminatorBank(Bank):
 
     def forward(self, images: Tensor, emotion: Tensor) -> Verdict:
         """Each network judges its own."""
+        if (alone := self.alone(emotion)) is not None:
+            return Verdict(alone(images).float())
         strongest = self.shares(emotion).argmax(dim=1)
-        if len(self.networks) == 1:
-            return Verdict(next(iter(self.networks.values()))(images).float())
         total = torch.zeros(len(images), device=images.device)
         for place, network in enumerate(self.networks.values()):
             rows = (strongest == place).nonzero()[:, 0]
