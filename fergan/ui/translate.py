@@ -58,6 +58,7 @@ def build(engine: Engine) -> None:
         "most": edit.MOST_FACES,
         "lossless": edit.LOSSLESS,
         "maxUpload": MAX_UPLOAD,
+        "mostPixels": images.MOST_PIXELS,
         "sent": SENT,
         "thumb": THUMB,
         "live": LIVE,

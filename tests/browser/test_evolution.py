@@ -163,6 +163,7 @@ def test_a_collapse_is_told_at_its_place(watch):
     expect(page.locator(".evo-noted")).to_have_count(1)
     assert "reached" not in (note.get_attribute("class") or "")
     page.get_by_role("button", name="400 images").click()
+    expect(page).to_have_url(re.compile("seen=400"))
     expect(seen(page)).to_have_text("400 images seen")
     expect(note).to_have_class("reached")
     expect(page.locator(".evo-lacking")).to_contain_text("holds no diversity")
@@ -227,6 +228,14 @@ def test_the_link_restores_what_is_shown(watch):
     page = watch("&model=nope&seen=x")
     expect(page.locator(".evo .notice")).to_contain_text("(model, seen)")
     expect(seen(page)).to_have_text("800 images seen")
+
+
+def test_the_link_follows_the_curves_and_the_notes(watch):
+    page = watch("&model=acgan")
+    box = page.locator(".evo-plot").first.bounding_box()
+    page.mouse.click(box["x"] + 1, box["y"] + box["height"] / 2)
+    expect(seen(page)).to_have_text("100 images seen")
+    expect(page).to_have_url(re.compile("seen=100"))
 
 
 def test_the_gif_is_saved(watch, tmp_path):

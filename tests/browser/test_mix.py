@@ -335,6 +335,16 @@ def test_history_brings_faces_back_after_a_reload(mix):
     expect(page.locator(".mix-past button")).to_have_count(0)
 
 
+def test_a_first_face_that_does_not_come_is_told_and_retried(visit):
+    page = visit()
+    cut_off(page)
+    page.get_by_role("tab", name="Mix").click()
+    expect(page.locator(".mix-face .failed")).to_contain_text("The server does not answer.")
+    page.unroute(REQUESTS)
+    page.locator(".mix-face").get_by_role("button", name="Retry").click()  # which nothing covers
+    page.wait_for_selector(".mix-face img[src]")
+
+
 def test_a_server_that_is_gone_is_told_and_retried(mix):
     page = mix()
     expect(said(page)).to_contain_text("happy")

@@ -260,6 +260,23 @@ def test_a_face_is_saved_and_its_file_restores_it(visit, tmp_path):
     expect(chosen).to_have_url(page.url)
 
 
+def test_a_second_saved_face_takes_the_place_of_the_first(visit):
+    page = visit("?emotion=fear&seed=40&count=4&face=42")
+    files = {}
+    for seed in (42, 43):
+        with page.expect_download() as download:
+            page.get_by_role("dialog").get_by_role("button", name="Save 48 px").click()
+        files[seed] = download.value.path().read_bytes()
+        page.keyboard.press("ArrowRight")
+    other = visit()
+    for seed, content in files.items():
+        drop(other, "face.png", content)
+        expect(other.locator("#enlarged-title")).to_have_text(f"Seed {seed}, fear, by AC-GAN")
+        expect(other).to_have_url(re.compile(f"face={seed}$"))
+    other.wait_for_timeout(300)  # what else is to come would come now
+    expect(other.locator("#enlarged-title")).to_have_text("Seed 43, fear, by AC-GAN")
+
+
 def test_sheet_and_zip_are_saved(visit, tmp_path):
     page = visit("?count=4")
     with page.expect_download() as download:

@@ -290,6 +290,19 @@ def test_the_stage_is_a_face_and_keys(visit):
     expect(page).to_have_url(re.compile(r"mode=real$"))
 
 
+def test_the_stage_is_played_by_touch(visit):
+    page = visit(TAB + "&view=stage", width=360, height=740)
+    dialog = page.get_by_role("dialog")
+    status = dialog.get_by_role("status")
+    for number in range(1, 11):
+        dialog.get_by_role("button", name="Fake").click()
+        expect(status).to_have_text(re.compile(rf"^(Right|Wrong)\. .*\d of {number}$"))
+        dialog.locator(".mix-show-face").click()
+    expect(status).to_contain_text("of 10 right.")
+    dialog.locator(".mix-show-face").click()
+    expect(dialog.get_by_role("button", name="Real")).to_be_visible()
+
+
 def test_a_server_that_is_gone_is_told_and_asked_again(play):
     page = play()
     failed = page.locator(".quiz .failed")

@@ -11,7 +11,13 @@ from PIL import Image
 
 from fergan.emotions import EMOTIONS
 from fergan.ui import recognise
-from tests.browser.conftest import ask_a_camera_that_is_not_allowed, ask_for_the_camera_twice, cut_off
+from tests.browser.conftest import (
+    ask_a_camera_that_is_not_allowed,
+    ask_for_the_camera_twice,
+    cut_off,
+    held_back,
+    until,
+)
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 expect = playwright.expect
@@ -204,6 +210,20 @@ def test_a_large_photo_is_scaled_down_before_it_is_sent(opened):
     state(page, "failed")
 
 
+def test_no_map_lies_over_another_face(opened, face):
+    page = opened()
+    choose(page, ("one.png", face))
+    seen = page.locator("[data-seen=map]")
+    expect(seen).to_have_attribute("src", re.compile("^data:"), timeout=20_000)
+    held, let_go = held_back(page, "explain")
+    page.get_by_role("button", name="Example 1").click()
+    until(page, lambda: held)
+    expect(page.locator("[data-seen=face]")).to_have_attribute("src", re.compile("^data:"))
+    assert seen.get_attribute("src") is None
+    let_go()
+    expect(seen).to_have_attribute("src", re.compile("^data:"))
+
+
 def test_many_files_become_a_table(opened, engine, face):
     page = opened()
     choose(page, ("=a,b.png", face), ("note.png", b"hello"), ("grey.png", GREY), ("again.png", face))
@@ -217,7 +237,8 @@ def test_many_files_become_a_table(opened, engine, face):
     with page.expect_download() as download:
         page.get_by_role("button", name="Save CSV").click()
     assert download.value.suggested_filename == "emotions.csv"
-    with download.value.path().open(newline="") as file:
+    assert download.value.path().read_bytes().startswith(b"\xef\xbb\xbf")  # else Excel garbles accents
+    with download.value.path().open(newline="", encoding="utf-8-sig") as file:
         table = list(csv.DictReader(file))
     assert [line["file"] for line in table] == ["'=a,b.png", "note.png", "grey.png", "again.png"]
     assert [float(table[0][name]) for name in EMOTIONS] == pytest.approx(row, abs=1e-4)

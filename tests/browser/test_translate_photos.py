@@ -127,6 +127,20 @@ def test_a_server_that_is_gone_while_it_looks_for_faces_is_retried(opened, peopl
     expect(said(page)).to_contain_text("Face 1 of 2", timeout=20_000)
 
 
+def test_a_photo_that_the_server_would_not_read_is_saved_as_the_page_shows_it(opened, people):
+    page = opened()
+    page.get_by_label("Choose a photo").set_input_files(
+        [{"name": "two.avif", "mimeType": "image/avif", "buffer": png(people)}]
+    )
+    expect(said(page)).to_contain_text("happy at 100", timeout=20_000)
+    asking = page.expect_request(lambda request: '"save"' in (request.post_data or ""))
+    with asking as saving, page.expect_download() as download:
+        page.get_by_role("button", name="Save photo").click()
+    assert saving.value.post_data_json["data"]["photo"].startswith("/9j/")  # a JPEG
+    with Image.open(download.value.path()) as saved:
+        assert saved.size == people.size
+
+
 def test_a_photo_is_saved_at_its_own_size(opened, people, translating):
     page = opened("&emotion=sad&intensity=50")
     large = people.resize((1920, 1440), Image.Resampling.BICUBIC)

@@ -68,6 +68,7 @@ function listen() {
     if (button.dataset.seen && timed()) {
       if (beating) pause();
       go(steps.findLastIndex((seen) => seen <= Number(button.dataset.seen)));
+      publish();
     }
     actions[button.dataset.do]?.(button);
   });

@@ -83,6 +83,7 @@ function chart(side, {title, curves}, found) {
   charts.push(made);
   box.addEventListener('pointerdown', (event) => { pause(); box.setPointerCapture(event.pointerId); seek(box, event); });
   box.addEventListener('pointermove', (event) => { if (event.buttons) seek(box, event); hover(made, event); });
+  for (const name of ['pointerup', 'pointercancel']) box.addEventListener(name, publish);
   box.addEventListener('pointerleave', () => hover(made, null));
   return put('section', {class: 'evo-chart', 'aria-label': `${title} of ${name}`}, put('header', {}, put('h3', {}, ...(sides().length > 1 ? [put('b', {class: 'badge', 'aria-hidden': 'true'}, side === 'left' ? 'A' : 'B'), ' '] : []), title), legend), box);
 }

@@ -195,7 +195,7 @@ function notify(sentence) {
 async function takeAnswer(button, ask, take) {
   if (button.ariaBusy === 'true') return;
   button.ariaBusy = 'true';
-  const answer = await ask();
+  const answer = await ask().catch(() => ({error: 'This could not be read; choose it once more.'}));
   button.ariaBusy = 'false';
   if (answer.error) return notify(answer.error);
   take(answer);

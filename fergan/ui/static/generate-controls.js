@@ -42,6 +42,7 @@ function step(by) {
 }
 
 dialog.addEventListener('close', () => {
+  if (dialog.open) return; // a dropped file's face has opened it anew before this was told
   state.face = null;
   publish();
   sheet.querySelector('[tabindex="0"]')?.focus();

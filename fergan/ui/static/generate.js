@@ -47,6 +47,7 @@ function missing(emotion) {
   return [all[first], end - first];
 }
 
+let told; // the address is written when the hand rests: Safari takes 100 changes in half a minute
 let working = false;
 let ahead = null; // the emotion that the pointer is over: drawn before the click, which then costs nothing
 
@@ -56,7 +57,8 @@ function draw() {
   unjudged = null;
   paintControls(); // here alone: faces that arrive while somebody types must not undo the typing
   paint();
-  publish();
+  clearTimeout(told);
+  told = setTimeout(publish, 150);
   return work();
 }
 

@@ -118,6 +118,7 @@ function paintFace(name) {
 }
 
 function fail(sentence) {
+  box.classList.remove('waiting'); // its shimmer would lie over the sentence
   failed.querySelector('p').textContent = sentence;
   failed.hidden = false;
   said.textContent = said.nextElementSibling.textContent = '';

@@ -10,14 +10,16 @@ function openStage() {
 function paintStage() {
   if (!show.open) return;
   const answer = game.open ? null : game.answers.at(-1);
-  const asked = facts.answers[game.mode].map((name, place) => `${(SIGNS[name] ?? `${place + 1}`).split(' ')[0]} ${word(name)}`).join('   ');
+  const ways = facts.answers[game.mode].map((name, place) => [name, `${(SIGNS[name] ?? `${place + 1}`).split(' ')[0]} ${word(name)}`]);
+  const asked = ways.map(([, words]) => words).join(' ');
   let line = game.faces.length ? asked : 'The faces are on their way.';
   if (answer) line = `${right(answer) ? 'Right.' : 'Wrong.'} ${told(answer)}`;
   if (isOver()) line = `${score()} of ${facts.rounds} right. Enter plays again.`;
   if (again) line = `${failed.querySelector('p').textContent} Enter tries again.`;
   show.className = `mix-show quiz-show ${answer && !isOver() && !again ? (right(answer) ? 'right' : 'wrong') : ''}`;
   const [said, points] = show.querySelectorAll('p > *');
-  if (said.textContent !== line) said.textContent = line;
+  const buttons = () => ways.flatMap(([name, words]) => [make('button', {type: 'button', 'data-say': name}, words), ' ']).slice(0, -1);
+  if (said.textContent !== line) said.replaceChildren(...(line === asked ? buttons() : [line]));
   points.textContent = isOver() || !game.answers.length ? '' : `${score()} of ${game.answers.length}`;
 }
 
@@ -72,6 +74,7 @@ function listen() {
   });
   document.addEventListener('keydown', (event) => { if (shown() || show.open) press(event); });
   $('.quiz-summary').addEventListener('toggle', summarise);
+  show.addEventListener('click', ({target}) => { if (!target.closest('button') && (again || !game.open)) goOn(); });
   show.addEventListener('close', () => {
     document.documentElement.classList.remove('on-stage');
     publish();

@@ -114,7 +114,12 @@ function stopCamera() {
   release(stream);
   stream = null;
   video.srcObject = null;
-  if (isLive()) { clearReading(); boxes.replaceChildren(); enter('empty'); }
+  if (isLive()) {
+    Object.assign(state, {answer: null, emotion: null}); // else a map on its way would be painted over nothing
+    clearReading();
+    boxes.replaceChildren();
+    enter('empty');
+  }
   paintCamera();
 }
 
@@ -250,7 +255,7 @@ function csv() {
 }
 
 function saveTable() {
-  const bytes = new TextEncoder().encode(csv());
+  const bytes = new TextEncoder().encode(`\ufeff${csv()}`); // Excel takes a file without the mark for another code page
   saveFile({name: 'emotions.csv', type: 'text/csv', content: inBase64(bytes)});
   notify('Saved emotions.csv.');
 }
@@ -301,7 +306,7 @@ if (facts.missing) {
   showExamples();
 }
 image.addEventListener('load', fit);
-video.addEventListener('loadedmetadata', fit);
+for (const name of ['loadedmetadata', 'resize']) video.addEventListener(name, fit); // a phone may be turned
 new ResizeObserver(fit).observe(stage);
 addEventListener('fergan-tab', () => { publish(); if (!mine()) stopCamera(); });
 publish();

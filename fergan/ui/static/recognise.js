@@ -101,6 +101,7 @@ function paintBoxes() {
 function choose(place) {
   state.face = place;
   state.emotion = null;
+  $('[data-seen=map]').removeAttribute('src'); // of the face before
   paintBoxes();
   paintReading();
   look();
@@ -151,7 +152,8 @@ async function look() {
   for (const bar of $$('.read-bar')) bar.setAttribute('aria-pressed', bar.dataset.emotion === emotion);
   $('.seen-hint').textContent = `Brighter where the picture spoke for ${emotion}. Press another emotion to see what spoke for it.`;
   const answer = await askServer(server.explain, {face: face.crop.split(',')[1], emotion, model: state.model});
-  if (face !== state.answer?.faces[state.face] && !isLive()) return;
+  const now = state.answer?.faces[state.face];
+  if (!now || (face !== now && !isLive())) return; // live, each picture has faces of its own
   if (emotion !== (state.emotion ?? emotion)) return;
   if (answer.error) return notify(answer.error);
   $('[data-seen=map]').src = answer.map;

@@ -30,17 +30,31 @@ async function startCamera() {
   asked++;
   stopPlaying();
   clearLook();
+  part(5);
+  enter('live');
+  paintCamera();
+  sizeLive();
+  said.textContent = 'The camera is on: bring your face into the oval.';
+  watch(stream);
+}
+
+/** Both canvases as large as the camera's picture is now. */
+function sizeLive() {
   const scale = Math.min(1, SHOWN / Math.max(video.videoWidth, video.videoHeight));
   for (const canvas of [before, after]) {
     [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight].map((side) => Math.round(side * scale));
   }
-  part(5);
-  enter('live');
-  paintCamera();
   fit();
-  said.textContent = 'The camera is on: bring your face into the oval.';
-  watch(stream);
 }
+
+video.addEventListener('resize', () => { // a phone was turned
+  if (!stream || !isLive() || !video.videoWidth) return;
+  const scale = Math.min(1, SHOWN / Math.max(video.videoWidth, video.videoHeight));
+  if (before.width === Math.round(video.videoWidth * scale) && before.height === Math.round(video.videoHeight * scale)) return;
+  sizeLive();
+  stream = new MediaStream(stream.getTracks()); // the watch over the old size sees another one, and ends
+  watch(stream);
+});
 
 /** The camera is off, and the photo from before is back. */
 function stopCamera() {

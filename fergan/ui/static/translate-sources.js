@@ -2,6 +2,8 @@
 
 const MOST = 4096; // pixels of a side that are kept to look at: phones have more than their browsers can draw
 
+const READ = /^image\/(jpeg|png|webp|gif|bmp)$/; // what the server reads; browsers may read more, as AVIF
+
 let photos = 0;
 let asked = 0; // the latest photo wins
 
@@ -79,12 +81,14 @@ async function refuse(file) {
   else fail(sentence);
 }
 
-/** The photo as it came, in base64, to save from; drawn anew only where it is larger than the server takes. */
+/** The photo as it came, in base64, to save from; as this browser shows it where the server would not read the file. */
 async function original() {
-  const {file, picture, ratio} = state.photo;
-  const fits = file.size <= facts.maxUpload;
-  const blob = fits ? file : await new Promise((done) => picture.toBlob(done, 'image/jpeg', 0.93));
-  return {photo: await readFile(blob), faces: within(chosen(), {x: 0, y: 0}, fits ? 1 : ratio)};
+  const {file, picture, ratio, width, height} = state.photo;
+  const fits = file.size <= facts.maxUpload && READ.test(file.type) && width * height <= facts.mostPixels;
+  const asItCame = fits ? await readFile(file).catch(() => null) : null; // it may be gone since it was chosen
+  if (asItCame !== null) return {photo: asItCame, faces: within(chosen(), {x: 0, y: 0}, 1)};
+  const drawn = await new Promise((done) => picture.toBlob(done, 'image/jpeg', 0.93));
+  return {photo: await readFile(drawn), faces: within(chosen(), {x: 0, y: 0}, ratio)};
 }
 
 // --- by button, drop, paste; examples ---
