@@ -236,6 +236,21 @@ def test_a_browser_that_takes_no_more_links_goes_on(visit):
     expect(page).to_have_url(re.compile("tab=mix"))
 
 
+def test_a_hand_that_drags_writes_the_link_when_it_rests(visit):
+    page = visit()
+    page.evaluate(
+        """() => { window.written = 0; const replace = history.replaceState.bind(history);
+            history.replaceState = (...all) => { window.written++; replace(...all); }; }"""
+    )
+    slider = page.locator("#generate-variety")
+    slider.evaluate(
+        """slider => { for (let value = 100; value >= 31; value--) {
+            slider.value = value; slider.dispatchEvent(new Event('input', {bubbles: true})); } }"""
+    )
+    expect(page).to_have_url(re.compile("variety=31"))
+    assert page.evaluate("window.written") < 5
+
+
 def test_a_broken_link_is_told_and_what_is_right_in_it_kept(visit):
     page = visit("?tab=nowhere&model=nope&emotion=sad&seed=-4&count=900&face=x")
     expect(said(page)).to_have_text("16 sad faces by AC-GAN, seeds 7 to 22")

@@ -51,9 +51,9 @@ dialog.addEventListener('click', (event) => { if (event.target === dialog) dialo
 
 // --- changes ---
 
-function change(changes) {
+function change(changes, how) {
   Object.assign(state, changes);
-  draw();
+  draw(how);
   if (dialog.open) drawMoods();
 }
 
@@ -74,7 +74,7 @@ element.addEventListener('change', ({target}) => {
   if (target === field.judge) { memory.set('judge', target.checked); paintJudge(); readSoon(); }
 });
 element.addEventListener('input', ({target}) => {
-  if (target === field.count || target === field.variety) change({[target.dataset.field]: Number(target.value)});
+  if (target === field.count || target === field.variety) change({[target.dataset.field]: Number(target.value)}, {dragging: true});
 });
 
 let hovering;

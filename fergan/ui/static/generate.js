@@ -47,18 +47,19 @@ function missing(emotion) {
   return [all[first], end - first];
 }
 
-let told; // the address is written when the hand rests: Safari takes 100 changes in half a minute
+let told;
 let working = false;
 let ahead = null; // the emotion that the pointer is over: drawn before the click, which then costs nothing
 
-/** Shows the settings as they are now. */
-function draw() {
+/** Shows the settings as they are now; while a hand drags the address waits: Safari takes 100 changes in half a minute. */
+function draw({dragging = false} = {}) {
   failed.hidden = true;
   unjudged = null;
   paintControls(); // here alone: faces that arrive while somebody types must not undo the typing
   paint();
   clearTimeout(told);
-  told = setTimeout(publish, 150);
+  if (dragging) told = setTimeout(publish, 150);
+  else publish(); // at once: another tab begins with what it says
   return work();
 }
 
