@@ -290,3 +290,13 @@ def test_what_drawn_faces_teach_is_learnt_from_them_alone(inside):
         for test in (happy, others)
     ]
     assert learnt == [1, 0]
+
+
+def test_what_is_taught_is_the_drawn_faces(inside, monkeypatch):
+    asked = []
+    monkeypatch.setattr(measure, "classification_accuracy", lambda *given: asked.append(given) or 0.5)
+    bench = evaluate.Evaluation(config("weights/acgan", cas=2))
+    drawn = bench.drawn(Path("weights/acgan"))[2]
+    assert bench.cas(drawn) == {"cas": 0.5}
+    [(_, taught, test, epochs, _)] = asked
+    assert (taught is drawn, test is bench.test, epochs) == (True, True, 2)
