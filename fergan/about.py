@@ -105,7 +105,6 @@ ABOUT = {
     ),
 }
 SEEN = "PublicTest and PrivateTest without the faces that stand in Training"
-TRANSLATORS = ("stargan", "guided")
 LED = "PrivateTest without the faces that stand in Training"
 """What translators are measured on: PublicTest chose the guide's epoch."""
 TESTS = {

@@ -43,9 +43,8 @@ def _translate(images: Tensor, right: Tensor, down: Tensor) -> Tensor:
     columns = torch.arange(width, device=device)[None] - (right * width).round().long()[:, None]
     rows, columns = rows.clamp(-1, height) + 1, columns.clamp(-1, width) + 1
     place = (rows[:, :, None] * (width + 2) + columns[:, None, :]).flatten(1)[:, :, None]
-    pixels = padded.permute(0, 2, 3, 1).flatten(
-        1, 2
-    )  # gathered, since an index sorts on its way back on a GPU
+    pixels = padded.permute(0, 2, 3, 1).flatten(1, 2)
+    # gathered, since an index sorts on its way back on a GPU
     found = pixels.gather(1, place.expand(-1, -1, pixels.shape[2])).unflatten(1, (height, width))
     return found.permute(0, 3, 1, 2)
 

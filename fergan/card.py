@@ -19,13 +19,13 @@ from fergan.about import (
     SEEN,
     SOURCES,
     TESTS,
-    TRANSLATORS,
     About,
     kind,
 )
 from fergan.checkpoint import EVOLUTION, Checkpoint
 from fergan.data import FER2013
 from fergan.metrics import METRICS, is_number
+from fergan.models import MODELS
 
 PICTURES = (EVOLUTION, "samples.png", "confusion.png", "reliability.png")
 """The pictures that a card may show. None of them has a real face in it."""
@@ -63,6 +63,10 @@ def write_card(checkpoint: Checkpoint, pictures: Collection[str] = PICTURES) -> 
 def _ours(checkpoint: Checkpoint) -> bool:
     """Whether it learnt from FER2013; checkpoints that say nothing are older than the choice, and did."""
     return bool(checkpoint.training.get("faces", FER2013) == FER2013)
+
+
+def _translates(checkpoint: Checkpoint) -> bool:
+    return any(found.kind == "translator" for found in MODELS.get(checkpoint.model, {}).values())
 
 
 def _head(checkpoint: Checkpoint, about: About) -> str:
@@ -112,7 +116,7 @@ def _results(checkpoint: Checkpoint, about: About) -> Iterator[dict[str, Any]]:
         real = ("n", "accuracy_real")  # of the faces, not of the model
         known = {name: metric.title for name, metric in METRICS.items() if name not in real}
     how = {name: found.get(name) for name in ("n", "n_real", "seeds", "judge", "evaluation_data", "command")}
-    seen = LED if checkpoint.model in TRANSLATORS else SEEN
+    seen = LED if _translates(checkpoint) else SEEN
     yield from _result(about.task, seen, known, found, how, data)
 
 
@@ -146,7 +150,7 @@ def _pictures(checkpoint: Checkpoint, about: About, there: Collection[str]) -> s
         }
     elif checkpoint.model == "identity":
         captions = {}
-    elif checkpoint.model not in TRANSLATORS:
+    elif not _translates(checkpoint):
         captions = {"samples.png": "Six people under the seven emotions", **captions}
     if not checkpoint.metrics:
         captions = {}

@@ -34,24 +34,23 @@ async function startCamera() {
   enter('live');
   paintCamera();
   sizeLive();
+  fit();
   said.textContent = 'The camera is on: bring your face into the oval.';
   watch(stream);
 }
 
-/** Both canvases as large as the camera's picture is now. */
+/** Both canvases as large as the camera's picture is now; whether they were not. */
 function sizeLive() {
   const scale = Math.min(1, SHOWN / Math.max(video.videoWidth, video.videoHeight));
-  for (const canvas of [before, after]) {
-    [canvas.width, canvas.height] = [video.videoWidth, video.videoHeight].map((side) => Math.round(side * scale));
-  }
-  fit();
+  const [width, height] = [video.videoWidth, video.videoHeight].map((side) => Math.round(side * scale));
+  if (before.width === width && before.height === height) return false;
+  for (const canvas of [before, after]) Object.assign(canvas, {width, height});
+  return true;
 }
 
 video.addEventListener('resize', () => { // a phone was turned
-  if (!stream || !isLive() || !video.videoWidth) return;
-  const scale = Math.min(1, SHOWN / Math.max(video.videoWidth, video.videoHeight));
-  if (before.width === Math.round(video.videoWidth * scale) && before.height === Math.round(video.videoHeight * scale)) return;
-  sizeLive();
+  if (!stream || !isLive() || !video.videoWidth || !sizeLive()) return;
+  fit();
   stream = new MediaStream(stream.getTracks()); // the watch over the old size sees another one, and ends
   watch(stream);
 });
