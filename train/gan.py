@@ -208,7 +208,7 @@ def prepare(config: TrainConfig, accelerator: Accelerator) -> tuple[Game, Batche
         known = {"emotions": config.emotion}
     model_config, recipe = settings(config, votes=training.votes is not None, **known)
     device, guide = accelerator.device, None
-    if recipe.guide_weight:
+    if recipe.guide_weight and config.emotion != ALL:
         guide = helper(config.guide, "classifier", model_config, device, "guide_weight=0")
     game = Game(config.model, config.preset, model_config, recipe, config.seed, device, guide)
     game.share = share_of(accelerator, recipe.batch)

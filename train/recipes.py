@@ -13,7 +13,10 @@ class Recipe:
     """Weight of the auxiliary emotion loss for the discriminator, where it classifies."""
     generator_class_weight: float = 0.0
     guide_weight: float = 0.0
-    """The reading of fakes by a guide (see fergan.models.classifier), which is not in the game; 0 asks none."""
+    """The reading of fakes by a guide (see fergan.models.classifier), which is not in the game; 0 asks none.
+
+    A dcgan's network of all emotions, which is not told which to draw, does without one.
+    """
     class_on_fakes: bool = False
     """Whether the discriminator also learns emotions from fakes, as Odena et al. 2017 do."""
     label_noise: float = 0.0

@@ -1,6 +1,7 @@
 """Goes on from a run with a wider generator: `python -m train.widen runs/stylegan --out runs/wide --width 80`.
 
-The wider network draws what the narrower one drew: new channels begin as in a new network, but what reads them begins
+For the StyleGAN and the DCGAN, whose layers the width alone sizes: a StyleGAN grows by itself, a DCGAN's network of
+all emotions before each has its own. The wider network draws what the narrower one drew: new channels begin as in a new network, but what reads them begins
 at zero, so that they count as soon as they have learnt something (Net2Net, Chen et al. 2016, with zeros in place of
 copies: nothing has to tell twins apart).
 """
@@ -17,6 +18,7 @@ from fergan.models import draw_noise, preset
 from train import run, states
 from train.record import GRID_SEEDS, branch
 
+GROWING = ("stylegan", "dcgan")
 MOST = 1e-4
 """The most that a pixel in [-1, 1] of the wider network may differ by: float32 sums in another order."""
 
@@ -85,12 +87,14 @@ def widen(config: WidenConfig) -> str:
 
     Raises:
         FileNotFoundError: no such run.
-        ValueError: another model than a stylegan, or one that is as wide already.
+        ValueError: a model that does not grow, or one that is as wide already.
     """
     source, out = Path(config.runs[0]), Path(config.out)
     tensors, facts = states.load(source / states.FILE)
-    if facts["model"] != "stylegan":
-        raise ValueError(f"{source} is a run of {facts['model']}; only a stylegan's width grows.")
+    if facts["model"] not in GROWING:
+        raise ValueError(
+            f"{source} is a run of {facts['model']}; the width of {' and '.join(GROWING)} alone grows."
+        )
     networks = preset(facts["model"], facts["preset"])
     before = networks.config(**facts["config"])
     if config.width <= before.width:
@@ -108,7 +112,7 @@ def widen(config: WidenConfig) -> str:
     branch(source, out, tensors | made, facts, dataclasses.asdict(after), change)
     return (
         f"{out} holds the wider network, which draws the same faces (to {apart:.1g}): go on with\n"
-        f'python -m train.gan --model stylegan --set "width={config.width}" --out {out} --resume --data PATH'
+        f'python -m train.gan --model {facts["model"]} --set "width={config.width}" --out {out} --resume --data PATH'
         " and the run's other settings"
     )
 
