@@ -29,13 +29,25 @@ def place(own_folder):
 
 def config(place, out, **changes):
     options = {"images": 64, "set": "width=4 noise_dim=8", "n": 14, "cpu": True, "precision": "fp32"}
-    options["judge"] = str(place / "judge")
+    options |= {"judge": str(place / "judge"), "beside": ""}
     return variants.VariantsConfig(data=str(place / "faces"), out=str(out), **options | changes)
+
+
+def another(folder):
+    """A bank that has learnt nothing elsewhere."""
+    torch.manual_seed(1)
+    own = MODELS["dcgan"]["fixed"]
+    settings = own.config(width=4, noise_dim=8)
+    described = checkpoint.Checkpoint("dcgan", "fixed", dataclasses.asdict(settings), images_seen=1234)
+    checkpoint.save(folder, described, own.network(settings).state_dict())
+    return folder
 
 
 def test_six_and_ours_become_a_table_and_a_picture(place, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "LOG_EVERY", 1)
-    settings = config(place, tmp_path)
+    other = another(tmp_path / "other")
+    before = {path.name: path.read_bytes() for path in other.iterdir()}
+    settings = config(place, tmp_path, beside=str(other))
     text = variants.train(settings, Accelerator(cpu=True))
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in text.splitlines() if line[:1] == "|"]
     assert rows[0] == list(variants.HEAD)
@@ -48,7 +60,9 @@ def test_six_and_ours_become_a_table_and_a_picture(place, tmp_path, monkeypatch)
         assert row[5] == "none"
         assert described.preset == ("fixed" if name == variants.OURS else "published")
         assert described.config["emotions"] == "happy"
-    assert rows[9][0] == "floor: training faces"
+    assert rows[9][:2] == [str(other), "1,234"] and float(rows[9][2]) > 0
+    assert {path.name: path.read_bytes() for path in other.iterdir()} == before
+    assert rows[10][0] == "floor: training faces"
     assert "14 drawn faces of each (seeds 0 to 13) against 20 test faces that are happy" in text
     with Image.open(tmp_path / "evolution.png") as page:  # one row: all drew at their end alone
         assert page.size == (96 + 2 * (7 * variants.SHOWN * 50 - 2), 24 + 2 * 48)
@@ -92,6 +106,7 @@ def test_each_is_one_command_of_train_gan(place, tmp_path):
         ({"judge": "/nowhere"}, "/nowhere holds no judge"),
         ({"images": 0}, "--images must be above 0"),
         ({"n": 2}, "--n is 14 or more"),
+        ({"beside": "/none"}, "/none"),
     ],
 )
 def test_refusals_come_before_any_training(place, tmp_path, changes, words):

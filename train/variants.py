@@ -18,7 +18,7 @@ from fergan.checkpoint import replace_file
 from fergan.emotions import index
 from fergan.images import sheet
 from fergan.metrics import METRICS
-from train import bank, evaluate, gan, history, plots, run, states
+from train import bank, evaluate, gan, history, measure, plots, run, states
 
 OURS = "ours"
 DROPOUT = 0.25  # after each doubling; the report names the layer and no rate
@@ -49,6 +49,12 @@ class VariantsConfig(run.TrainFlags):
     minutes: float = field(default=0.0, metadata={"help": "stop each after so many minutes; 0: no limit"})
     set: str = field(default="", metadata={"help": "changes to the six, as 'width=64 optimizer=adam'"})
     judge: str = field(default="weights/judge", metadata={"help": "checkpoint folder of the classifier"})
+    beside: str = field(
+        default="weights/dcgan",
+        metadata={
+            "help": "checkpoint folders, by commas, that are measured beside them and left as they are"
+        },
+    )
     n: int = field(default=1600, metadata={"help": "faces that each draws to be measured"})
 
     def __post_init__(self) -> None:
@@ -92,6 +98,21 @@ def row(bench: evaluate.Evaluation, place: Path) -> list[str]:
     ]
 
 
+def row_of_another(bench: evaluate.Evaluation, folder: str) -> list[str]:
+    """A line of the table: of a checkpoint that has learnt elsewhere, of other emotions too."""
+    described, _, fake = bench.drawn(Path(folder))
+    found = measure.overall(fake, bench.test, bench.training)
+    numbers = [METRICS[name].show(found[name]) for name in ("fid", "diversity")]
+    return [
+        folder,
+        f"{described.images_seen:,}",
+        *numbers,
+        "",
+        "",
+        str(described.training.get("minutes", "")),
+    ]
+
+
 def picture(runs: Mapping[str, Path]) -> Image.Image:
     """Runs by name -> their evolution: a row for each count of images that all drew at, SHOWN faces of each run.
 
@@ -121,6 +142,9 @@ def train(config: VariantsConfig, accelerator: Accelerator) -> str:
         raise ValueError("train.variants runs as one process: start it without a launcher.")
     with run.exact():
         bench = evaluate.Evaluation(config.evaluation())  # first: it refuses in seconds
+    others = [folder for folder in config.beside.split(",") if folder]
+    for folder in others:
+        checkpoint.verify(Path(folder))
     runs = {name: config.folder / name for name in [*VARIANTS, OURS]}
     for name in runs:
         session = gan.sit(config.training(name), accelerator)
@@ -129,6 +153,7 @@ def train(config: VariantsConfig, accelerator: Accelerator) -> str:
             return "Stopped by a signal before all were trained; go on with --resume."
     with run.exact():
         lines = [list(HEAD), ["---"] * len(HEAD), *(row(bench, place) for place in runs.values())]
+        lines += [row_of_another(bench, folder) for folder in others]
         floors = bench.floors()
     for title, found in floors.items():
         lines.append(
