@@ -76,6 +76,34 @@ def test_its_opponent_may_be_wider(faces, shipped, tmp_path):
     assert described.training["changes"] == [begun]
 
 
+@pytest.fixture(scope="module")
+def known(faces, own_folder):
+    """A run of a cGAN, whose discriminator has the same trunk and no class head."""
+    train(faces, own_folder / "cgan", model="cgan")
+    return own_folder / "cgan"
+
+
+def test_its_opponent_may_be_anothers(faces, shipped, known, tmp_path):
+    train(
+        faces,
+        tmp_path,
+        start=str(shipped),
+        opponent=str(known),
+        images=40,
+        alone=0,
+        set=SMALL + " learning_rate=1e-9",
+    )
+    theirs, _ = states.load(known / states.FILE)
+    ours, _ = states.load(tmp_path / states.FILE)
+    names = [name for name in theirs if name.startswith(("discriminator.trunk.", "discriminator.realness."))]
+    assert len(names) > 10
+    for name in names:  # as it was, but for a step of nothing
+        assert torch.allclose(ours[name], theirs[name], atol=1e-6)
+    assert "discriminator.project.weight" not in ours and "discriminator.emotion.weight" in ours
+    change = checkpoint.describe(tmp_path / "checkpoints" / "0000000040").training["changes"][-1]
+    assert change == {"images_seen": 32, "discriminator": "new", "opponent": "cgan"}
+
+
 def test_its_pictures_and_curves_go_on_too(faces, shipped, tmp_path):
     train(faces, tmp_path, start=str(shipped), images=48, alone=0)
     old = json.loads((shipped / "history.json").read_text())
@@ -99,6 +127,8 @@ def test_its_pictures_and_curves_go_on_too(faces, shipped, tmp_path):
         ({"model": "cgan"}, "with model acgan; this one has cgan"),
         ({"start": "/nowhere"}, "/nowhere holds no config.json"),
         ({"resume": True}, "give one of them"),
+        ({"start": "", "opponent": "/nowhere"}, "name a checkpoint there too"),
+        ({"opponent": "/nowhere"}, "/nowhere is no folder of a run"),
         ({"alone": -1}, "--alone must be 0 or more, got -1"),
         ({"model": "dcgan"}, "name a dcgan's by --emotion"),
     ],
@@ -109,11 +139,20 @@ def test_what_does_not_fit_is_refused(faces, shipped, tmp_path, flags, words):
     assert not (tmp_path / "new" / "log.jsonl").exists()
 
 
+def test_an_opponent_of_another_size_is_refused(faces, shipped, known, tmp_path):
+    wider = SMALL.replace("discriminator_width=8", "discriminator_width=16")
+    with pytest.raises(ValueError, match="discriminator of a cgan of another shape: give this one the same"):
+        train(faces, tmp_path / "new", start=str(shipped), opponent=str(known), set=wider)
+    assert not (tmp_path / "new" / "log.jsonl").exists()
+
+
 def test_only_the_main_process_writes(faces, shipped, tmp_path):
-    config = gan.TrainConfig(data=str(faces), out=str(tmp_path / "run"), model="acgan", set=SMALL, cpu=True)
+    config = gan.TrainConfig(
+        data=str(faces), out=str(tmp_path / "run"), model="acgan", set=SMALL, cpu=True, start=str(shipped)
+    )
     made, _, own = gan.prepare(config, Accelerator(cpu=True))
     other = SimpleNamespace(is_main_process=False, wait_for_everyone=lambda: None)
-    assert start.start(shipped, own, made, tmp_path / "run", other)["seen"] == 32
+    assert start.start(config, own, made, tmp_path / "run", other)["seen"] == 32
     assert not (tmp_path / "run").exists()
 
 

@@ -313,7 +313,7 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
     if config.resume:
         last = resume(config.folder / states.FILE, own, game, batches)
     elif config.start:
-        last = start(Path(config.start), own, game, config.folder, accelerator)
+        last = start(config, own, game, config.folder, accelerator)
     session = Session(
         dataclasses.replace(config, images=config.images or recipe.images),
         own,

@@ -227,7 +227,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
         batches.load_state(tensors.pop("rng.batches"))
         game.restore(tensors)
     elif config.start:
-        last = start(Path(config.start), own, game, config.folder, accelerator)
+        last = start(config, own, game, config.folder, accelerator)
     session = Session(
         config,
         own,

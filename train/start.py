@@ -1,7 +1,8 @@
 """Goes on from a checkpoint whose run is gone: one of `weights/`, or of the Hub, by `--start FOLDER`.
 
 A checkpoint holds the generator's average alone. So the generator begins as its average, the discriminator and all
-moments begin anew, and the discriminator may learn alone until it has something to say.
+moments begin anew, and the discriminator may learn alone until it has something to say. By `--opponent RUN` it
+begins as another run's: what a real face looks like it knows then, and only these fakes are new to it.
 """
 
 import dataclasses
@@ -13,8 +14,9 @@ from typing import Any
 
 from accelerate import Accelerator
 from PIL import Image
+from torch import nn
 
-from fergan import checkpoint
+from fergan import checkpoint, opponents
 from fergan.checkpoint import EVOLUTION, HISTORY, Checkpoint, replace_file
 from fergan.images import CAPTION
 from train import history
@@ -33,6 +35,10 @@ class StartFlags(SharingFlags):
         default="",
         metadata={"help": "checkpoint to go on from, with a new discriminator; empty: from nothing"},
     )
+    opponent: str = field(
+        default="",
+        metadata={"help": "run whose discriminator the new one begins as after --start; empty: as none"},
+    )
     alone: int = field(
         default=20_000, metadata={"help": "images after --start that the new discriminator learns from alone"}
     )
@@ -43,21 +49,24 @@ class StartFlags(SharingFlags):
             raise ValueError(f"--alone must be 0 or more, got {self.alone}.")
         if self.start and self.resume:
             raise ValueError("--start begins a run and --resume goes on with one: give one of them.")
+        if self.opponent and not self.start:
+            raise ValueError("--opponent is for a run that begins by --start: name a checkpoint there too.")
         if self.start:  # before minutes go into what a run begins with
             checkpoint.describe(Path(self.start))
 
 
 def start(
-    folder: Path, own: dict[str, Any], game: Players, run: Path, accelerator: Accelerator
+    flags: StartFlags, own: dict[str, Any], game: Players, run: Path, accelerator: Accelerator
 ) -> dict[str, Any]:
     """Puts a checkpoint's network into the game, its pictures and curves into the new run; returns the run's facts.
 
     Only the main process writes.
 
     Raises:
-        FileNotFoundError: no checkpoint there.
-        ValueError: one of another model, shape or data.
+        FileNotFoundError: no checkpoint there, or no run of an opponent.
+        ValueError: one of another model, shape or data, or an opponent that does not fit.
     """
+    folder = Path(flags.start)
     described, network = checkpoint.load(folder)
     facts = {
         "model": described.model,
@@ -77,6 +86,8 @@ def start(
         name: [before.get(name), now] for name, now in own["config"].items() if before.get(name) != now
     }
     begun = {"images_seen": facts["seen"], "discriminator": NEW, **changed}
+    if flags.opponent:
+        begun["opponent"] = borrow(Path(flags.opponent), game.discriminator)
     facts["changes"] = [*facts["changes"], begun]
     try:
         for part in (game.generator, game.average):
@@ -89,6 +100,28 @@ def start(
     if accelerator.is_main_process:
         unroll(folder, described, run)
     return facts
+
+
+def borrow(run: Path, discriminator: nn.Module) -> str:
+    """Puts the discriminator of a run's last state into another, in place; returns whose it was.
+
+    A head that it does not have begins anew: what counts is the trunk, which knows real faces.
+
+    Raises:
+        FileNotFoundError: there is no run.
+        ValueError: one whose discriminator has another trunk, or another size of it.
+    """
+    other = opponents.load(run, next(discriminator.parameters()).device)
+    theirs, ours = other.network.state_dict(), discriminator.state_dict()
+    trunk = [name for name in {**theirs, **ours} if name.startswith("trunk.")]
+    known = {name for name in theirs if name in ours and theirs[name].shape == ours[name].shape}
+    if not trunk or not known.issuperset(trunk):
+        raise ValueError(
+            f"{run} has the discriminator of a {other.model} of another shape: give this one the same"
+            " discriminator_width, image_size and patch, or do without --opponent."
+        )
+    discriminator.load_state_dict({**ours, **{name: theirs[name] for name in known}})
+    return other.model
 
 
 def unroll(folder: Path, described: Checkpoint, run: Path) -> None:
