@@ -1,6 +1,5 @@
 """Fixtures that more than one test file needs."""
 
-import dataclasses
 import gc
 from pathlib import Path
 
@@ -9,10 +8,9 @@ import pytest
 import torch
 from starlette.testclient import TestClient
 
-from fergan import checkpoint
 from fergan.engine import Engine
-from fergan.models import MODELS
 from fergan.ui import models
+from tests import factory
 
 BROWSER = Path(__file__).parent / "browser"
 
@@ -80,18 +78,11 @@ def weights(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("weights")
     for name in ("acgan", "cgan"):
-        preset = MODELS[name]["fixed"]
-        config = preset.config(width=8)
-        generator = preset.network(config)
-        with torch.no_grad():
-            for parameter in generator.parameters():
-                parameter.add_(0.3 * torch.randn_like(parameter))  # else emotions look alike until trained
-        described = checkpoint.Checkpoint(name, "fixed", dataclasses.asdict(config), images_seen=2_112_000)
-        checkpoint.save(folder / name, described, generator.state_dict())
-    preset = MODELS["classifier"]["judge"]
-    config = preset.config(width=8, stem_stride=2)
-    described = checkpoint.Checkpoint("classifier", "judge", dataclasses.asdict(config), images_seen=713_600)
-    checkpoint.save(folder / "judge", described, preset.network(config).state_dict())
+        # stirred: else emotions look alike until trained
+        factory.write_checkpoint(folder / name, name, by=0.3, images_seen=2_112_000, width=8)
+    factory.write_checkpoint(
+        folder / "judge", "classifier", "judge", images_seen=713_600, width=8, stem_stride=2
+    )
     return folder
 
 

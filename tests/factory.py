@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -149,24 +150,42 @@ def _csv(rows) -> str:
     return text.getvalue()
 
 
+Parameters = Callable[[torch.nn.Module], Iterable[torch.Tensor]]
+
+
+def write_checkpoint(
+    folder: Path,
+    model: str,
+    name: str = "fixed",
+    *,
+    by: float = 0.0,
+    parameters: Parameters = torch.nn.Module.parameters,
+    images_seen: int = 0,
+    **config: Any,
+) -> Path:
+    """A network that has learnt nothing, some of its parameters stirred by so much noise."""
+    preset = MODELS[model][name]
+    made = preset.config(**config)
+    network = preset.network(made)
+    with torch.no_grad():
+        for parameter in parameters(network) if by else ():
+            parameter.add_(by * torch.randn_like(parameter))
+    described = checkpoint.Checkpoint(model, name, dataclasses.asdict(made), images_seen=images_seen)
+    checkpoint.save(folder, described, network.state_dict())
+    return folder
+
+
 def add_model(
     weights: Path,
     folder: Path,
     model: str,
     by: float,
-    parameters: Callable[[torch.nn.Module], Iterable[torch.Tensor]] = torch.nn.Module.parameters,
+    parameters: Parameters = torch.nn.Module.parameters,
     **config: int,
 ) -> Path:
     """Copies tiny checkpoints into a folder and adds a model, some of its parameters stirred by so much noise."""
     for source in weights.iterdir():
         shutil.copytree(source, folder / source.name)
     torch.manual_seed(1)
-    preset = MODELS[model]["fixed"]
-    made = preset.config(**config)
-    network = preset.network(made)
-    with torch.no_grad():
-        for parameter in parameters(network):
-            parameter.add_(by * torch.randn_like(parameter))
-    described = checkpoint.Checkpoint(model, "fixed", dataclasses.asdict(made), images_seen=1000)
-    checkpoint.save(folder / model, described, network.state_dict())
+    write_checkpoint(folder / model, model, by=by, parameters=parameters, images_seen=1000, **config)
     return folder

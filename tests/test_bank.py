@@ -1,6 +1,5 @@
 """train.bank and the networks of one emotion, as a user trains them, on small drawn faces."""
 
-import dataclasses
 import json
 
 import pytest
@@ -10,7 +9,6 @@ from PIL import Image
 from fergan import checkpoint
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
-from fergan.models import MODELS
 from fergan.ui import film
 from tests import factory
 from tests.gans import DCGAN, config, train
@@ -96,12 +94,9 @@ def test_the_networks_of_a_bank_begin_as_one_that_saw_all(faces, tmp_path):
 
 def test_a_guide_is_asked_once_each_emotion_has_its_own_network(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "LOG_EVERY", 1)
-    found = MODELS["classifier"]["guide"]
-    small = found.config(width=4)
-    described = checkpoint.Checkpoint("classifier", "guide", dataclasses.asdict(small))
-    checkpoint.save(tmp_path / "guide", described, found.network(small).state_dict())
+    guide = factory.write_checkpoint(tmp_path / "guide", "classifier", "guide", width=4)
     asked = f"{DCGAN['fixed']} together=16 guide_weight=0.1"
-    given = {"emotion": "", "set": asked, "guide": str(tmp_path / "guide")}
+    given = {"emotion": "", "set": asked, "guide": str(guide)}
     train(config(faces, tmp_path / "run", "dcgan", images=8, **given))
     first = {
         name: (tmp_path / "run" / name / "log.jsonl").read_text().splitlines() for name in ("all", "sad")

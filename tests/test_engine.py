@@ -6,9 +6,8 @@ import pytest
 import torch
 
 from fergan import checkpoint
-from fergan.checkpoint import Checkpoint
 from fergan.engine import LAST_SEED, Engine
-from fergan.models import MODELS
+from tests import factory
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +20,9 @@ def house(tmp_path_factory):
         ("acgan", "acgan", 48, 1),
         ("big", "cgan", 64, 3),
     ):
-        config = {"width": 8, "image_size": size, "channels": channels}
-        preset = MODELS[model]["fixed"]
-        weights = preset.network(preset.config(**config)).state_dict()
-        checkpoint.save(folder / name, Checkpoint(model, "fixed", config, images_seen=7), weights)
+        factory.write_checkpoint(
+            folder / name, model, images_seen=7, width=8, image_size=size, channels=channels
+        )
     return folder
 
 
@@ -207,10 +205,7 @@ def test_a_judge_draws_nothing(weights, house):
 
 
 def test_an_embedder_is_no_model_of_the_page(house, tmp_path):
-    preset = MODELS["identity"]["simclr"]
-    config = preset.config(width=8)
-    described = Checkpoint("identity", "simclr", {"width": 8})
-    checkpoint.save(tmp_path / "identity", described, preset.network(config).state_dict())
+    factory.write_checkpoint(tmp_path / "identity", "identity", "simclr", width=8)
     assert sorted(Engine([house, tmp_path]).models) == ["acgan", "big", "cgan"]
     with pytest.raises(ValueError, match="No model found"):
         Engine([tmp_path])

@@ -1,6 +1,5 @@
 """train.evaluate as a user runs it, on drawn faces and tiny networks."""
 
-import dataclasses
 import hashlib
 import shutil
 import subprocess
@@ -24,15 +23,7 @@ ROOT = Path(__file__).resolve().parents[1]
 
 def save(folder, model, name, **changes):
     torch.manual_seed(0)
-    made = MODELS[model][name]
-    config = made.config(**changes)
-    network = made.network(config)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))
-    described = checkpoint.Checkpoint(model, name, dataclasses.asdict(config))
-    checkpoint.save(folder, described, network.state_dict())
-    return folder
+    return factory.write_checkpoint(folder, model, name, by=0.1, **changes)
 
 
 @pytest.fixture(scope="module")

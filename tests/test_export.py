@@ -10,6 +10,7 @@ import torch
 from fergan import checkpoint
 from fergan.emotions import EMOTIONS
 from fergan.models import MODELS, preset
+from tests import factory
 from tests.test_models import tiny
 from train import export
 
@@ -28,14 +29,10 @@ EACH = [
 def saved(folder, model: str, name: str, **changes):
     """A tiny checkpoint whose every layer does something, in `folder`."""
     torch.manual_seed(0)
-    config = dataclasses.replace(tiny(model, name), **changes)
-    network = preset(model, name).network(config)
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter.add_(0.1 * torch.randn_like(parameter))  # heads that begin at zero
-    described = checkpoint.Checkpoint(model, name, dataclasses.asdict(config), images_seen=96)
-    checkpoint.save(folder, described, network.state_dict())
-    return folder
+    config = dataclasses.asdict(tiny(model, name)) | changes
+    return factory.write_checkpoint(
+        folder, model, name, by=0.1, images_seen=96, **config
+    )  # heads begin at zero
 
 
 @pytest.mark.parametrize(("model", "name"), EACH)

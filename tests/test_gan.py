@@ -1,6 +1,5 @@
 """train.gan as a user runs it, on small drawn faces, and its steps one by one."""
 
-import dataclasses
 import json
 import signal
 import subprocess
@@ -143,11 +142,8 @@ def test_a_guide_draws_the_generator_to_what_was_asked_and_learns_nothing(faces,
         moved.append(torch.cat([p.grad.flatten() for p in made.generator.parameters()]))
     assert not torch.allclose(*moved)
     assert all(p.grad is None for p in guided.parameters())
-    for name in ("guide", "judge"):
-        preset = MODELS["classifier"][name]
-        settings = preset.config(width=4, **({"stem_stride": 2} if name == "judge" else {}))
-        described = checkpoint.Checkpoint("classifier", name, dataclasses.asdict(settings))
-        checkpoint.save(tmp_path / name, described, preset.network(settings).state_dict())
+    for name, changes in (("guide", {}), ("judge", {"stem_stride": 2})):
+        factory.write_checkpoint(tmp_path / name, "classifier", name, width=4, **changes)
     asked = SMALL["fixed"] + " guide_weight=0.1"
     sentence = train(config(faces, tmp_path / "run", set=asked, guide=str(tmp_path / "guide")))
     assert sentence.startswith("Stopped: 64 images seen")
@@ -229,7 +225,7 @@ def test_a_signal_saves_and_exits(faces, tmp_path, number):
         stderr=subprocess.PIPE,
     )
     try:
-        deadline = time.monotonic() + 90
+        deadline = time.monotonic() + 300  # of a busy machine
         while not (tmp_path / "frames" / "0000000768.png").exists():
             assert time.monotonic() < deadline, "the run wrote no grid"
             assert process.poll() is None, process.communicate()[1].decode()

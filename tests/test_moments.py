@@ -1,17 +1,16 @@
 """Moments and the ways between them."""
 
-import dataclasses
 from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
-from fergan import checkpoint, emotions
-from fergan.checkpoint import Checkpoint
+from fergan import emotions
 from fergan.engine import Engine
-from fergan.models import MODELS, dcgan
+from fergan.models import dcgan
 from fergan.moments import Drawer, Moment, slerp
+from tests import factory
 
 HAPPY, SAD = (tuple(np.eye(7)[label]) for label in (3, 4))
 
@@ -22,14 +21,7 @@ def engine(tmp_path_factory):
     torch.manual_seed(0)
     folder = tmp_path_factory.mktemp("two")
     for name in ("stylegan", "cgan"):
-        preset = MODELS[name]["fixed"]
-        config = preset.config(width=8, noise_dim=16)
-        generator = preset.network(config)
-        with torch.no_grad():
-            for parameter in generator.parameters():
-                parameter.add_(0.2 * torch.randn_like(parameter))
-        described = Checkpoint(name, "fixed", dataclasses.asdict(config), images_seen=7)
-        checkpoint.save(folder / name, described, generator.state_dict())
+        factory.write_checkpoint(folder / name, name, by=0.2, images_seen=7, width=8, noise_dim=16)
     return Engine([folder], device="cpu")
 
 

@@ -1,6 +1,5 @@
 """Photos whose faces are changed in place (fergan.translation, the engine)."""
 
-import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -10,10 +9,10 @@ import torch
 from PIL import Image
 
 from fergan import checkpoint
-from fergan.checkpoint import Checkpoint
 from fergan.engine import Engine, Face
-from fergan.models import MODELS, stargan
+from fergan.models import stargan
 from fergan.translation import MOST_FACES
+from tests import factory
 from train import photos
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,15 +33,7 @@ def house(tmp_path_factory, weights):
         ("guided", "guided", "fixed", {"width": 4, "steps": 3}),
         ("teacher", "classifier", "teacher", {"width": 4}),
     ):
-        found = MODELS[model][preset]
-        config = found.config(**changes)
-        network = found.network(config)
-        with torch.no_grad():
-            for parameter in network.parameters():
-                parameter.add_(0.1 * torch.randn_like(parameter))  # else ours changes nothing
-        checkpoint.save(
-            folder / name, Checkpoint(model, preset, dataclasses.asdict(config)), network.state_dict()
-        )
+        factory.write_checkpoint(folder / name, model, preset, by=0.1, **changes)  # else ours changes nothing
     (folder / "judge").symlink_to(weights / "judge")
     return folder
 

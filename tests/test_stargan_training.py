@@ -15,7 +15,6 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from fergan import checkpoint, losses
-from fergan.checkpoint import Checkpoint
 from fergan.data import Faces
 from fergan.models import MODELS
 from tests import factory
@@ -52,10 +51,7 @@ def helpers(tmp_path_factory):
         ("acgan", "acgan", "fixed", {"width": 8}),
         ("guided", "guided", "fixed", {"width": 4, "steps": 2}),
     ):
-        found = MODELS[model][preset]
-        config = found.config(**changes)
-        described = Checkpoint(model, preset, dataclasses.asdict(config))
-        checkpoint.save(folder / name, described, found.network(config).state_dict())
+        factory.write_checkpoint(folder / name, model, preset, **changes)
     return folder
 
 
@@ -251,9 +247,7 @@ def test_a_guide_is_heard_as_far_as_it_knows_an_emotion(game):
 
 
 def test_faces_are_compared_by_a_network_that_has_maps(config, tmp_path):
-    found = MODELS["classifier"]["m3"]
-    described = Checkpoint("classifier", "m3", dataclasses.asdict(found.config()))
-    checkpoint.save(tmp_path / "m3", described, found.network(found.config()).state_dict())
+    factory.write_checkpoint(tmp_path / "m3", "classifier", "m3")
     with pytest.raises(ValueError, match="has no maps to compare faces by: name a guide, or --set alike=0"):
         train(config(guide=str(tmp_path / "m3"), changes="alike=1"))
 

@@ -12,9 +12,7 @@ import torch
 from torch import nn
 
 from fergan import checkpoint, data
-from fergan.checkpoint import Checkpoint
 from fergan.images import to_model
-from fergan.models import MODELS
 from fergan.models.stargan import Change, Config, Generator
 from tests import factory
 from train import translation
@@ -37,10 +35,7 @@ def house(own_folder):
         ("guided", "guided", "fixed", {"width": 4, "steps": 2}),
         ("cgan", "cgan", "fixed", {"width": 8}),
     ):
-        found = MODELS[model][preset]
-        config = found.config(**changes)
-        described = Checkpoint(model, preset, dataclasses.asdict(config))
-        checkpoint.save(own_folder / name, described, found.network(config).state_dict())
+        factory.write_checkpoint(own_folder / name, model, preset, **changes)
     return own_folder
 
 

@@ -8,7 +8,6 @@ from accelerate import Accelerator
 from PIL import Image
 
 from fergan import checkpoint
-from fergan.models import MODELS
 from tests import factory
 from train import session, variants
 
@@ -20,10 +19,7 @@ def place(own_folder):
     """Faces and a judge of theirs that has learnt nothing."""
     factory.write_packed(own_folder / "faces", factory.draw_faces(350))
     torch.manual_seed(0)
-    judge = MODELS["classifier"]["judge"]
-    config = judge.config(width=4, stem_stride=2)
-    described = checkpoint.Checkpoint("classifier", "judge", dataclasses.asdict(config))
-    checkpoint.save(own_folder / "judge", described, judge.network(config).state_dict())
+    factory.write_checkpoint(own_folder / "judge", "classifier", "judge", width=4, stem_stride=2)
     return own_folder
 
 
@@ -36,11 +32,7 @@ def config(place, out, **changes):
 def another(folder):
     """A bank that has learnt nothing elsewhere."""
     torch.manual_seed(1)
-    own = MODELS["dcgan"]["fixed"]
-    settings = own.config(width=4, noise_dim=8)
-    described = checkpoint.Checkpoint("dcgan", "fixed", dataclasses.asdict(settings), images_seen=1234)
-    checkpoint.save(folder, described, own.network(settings).state_dict())
-    return folder
+    return factory.write_checkpoint(folder, "dcgan", images_seen=1234, width=4, noise_dim=8)
 
 
 def test_six_and_ours_become_a_table_and_a_picture(place, tmp_path, monkeypatch):

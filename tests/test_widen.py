@@ -48,7 +48,7 @@ def test_a_wider_run_goes_on_where_the_narrow_one_was(faces, narrow, wide):
         assert (wide / path).read_bytes().startswith((narrow / path).read_bytes())
 
 
-def test_a_bank_goes_on_from_its_wider_network_of_all_emotions(faces, tmp_path, capsys):
+def test_a_bank_goes_on_from_its_wider_network_of_all_emotions(faces, tmp_path):
     before = "together=32 " + NARROW
     train(faces, tmp_path / "bank" / "all", "dcgan", emotion="all", set=before)
     widen.widen(widen.WidenConfig((str(tmp_path / "bank" / "all"),), str(tmp_path / "wide" / "all"), 12))

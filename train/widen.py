@@ -1,9 +1,9 @@
 """Goes on from a run with a wider generator: `python -m train.widen runs/stylegan --out runs/wide --width 80`.
 
 For the StyleGAN and the DCGAN, whose layers the width alone sizes: a StyleGAN grows by itself, a DCGAN's network of
-all emotions before each has its own. The wider network draws what the narrower one drew: new channels begin as in a new network, but what reads them begins
-at zero, so that they count as soon as they have learnt something (Net2Net, Chen et al. 2016, with zeros in place of
-copies: nothing has to tell twins apart).
+all emotions before each has its own. The wider network draws what the narrower one drew: new channels begin as in a
+new network, but what reads them begins at zero, so that they count as soon as they have learnt something (Net2Net,
+Chen et al. 2016, with zeros in place of copies: nothing has to tell twins apart).
 """
 
 import dataclasses
