@@ -25,6 +25,32 @@ def test_only_training_faces_are_learnt_from(faces, tmp_path):
     assert torch.equal(batches.images, data.load(faces).split("Training").images)
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"loss": "wasserstein"}, "loss must be relativistic or logistic, got 'wasserstein'"),
+        ({"split_updates": True}, "split_updates must be off"),
+        ({"optimizer": "sgd"}, "optimizer must be adam or rmsprop, got 'sgd'"),
+        ({"batch": 1}, "batch must be 2 or more"),
+        ({"generator_class_weight": 0.1}, "class_weight must be above 0, or generator_class_weight 0"),
+    ],
+)
+def test_a_recipe_that_cannot_be_is_refused(changes, words):
+    with pytest.raises(ValueError, match=words):
+        Recipe(**changes)
+
+
+def test_a_head_that_learns_nothing_is_not_asked():
+    real, emotion = torch.rand(8, 1, 48, 48), torch.eye(7)[[3] * 8]
+    made = game("stylegan", "fixed", Recipe())
+    told = made.discriminator_gradients(real, emotion, emotion, penalise=False)
+    told |= made.generator_gradients(real, emotion, emotion)
+    assert not {"d_class", "g_class"} & set(told) and {"d_loss", "g_loss"} <= set(told)
+    made = game("stylegan", "fixed", Recipe(class_weight=0.5))
+    told = made.discriminator_gradients(real, emotion, emotion, penalise=False)
+    assert {"d_class", "g_class"} <= set(told | made.generator_gradients(real, emotion, emotion))
+
+
 @pytest.mark.parametrize(("model", "name"), list(RECIPES))
 def test_each_network_learns_to_win(model, name):
     """The discriminator to tell real faces from drawn ones, then the generator that drawn ones pass for real."""

@@ -75,8 +75,10 @@ class TrainConfig(StartFlags):
         return Path(self.out or f"runs/{self.model}-{self.preset}")
 
 
-def class_parts(name: str, *pairs: tuple[Verdict, Tensor]) -> dict[str, Tensor]:
-    """The auxiliary loss, summed over (verdict, emotion), under its name; nothing where none classifies."""
+def class_parts(name: str, recipe: Recipe, *pairs: tuple[Verdict, Tensor]) -> dict[str, Tensor]:
+    """The auxiliary loss, summed over (verdict, emotion), under its name; nothing where no head learns to classify."""
+    if not recipe.class_weight:
+        return {}
     named = [losses.soft_cross_entropy(v.emotion, rows) for v, rows in pairs if v.emotion is not None]
     return {name: torch.stack(named).sum()} if named else {}
 
@@ -136,7 +138,9 @@ class Game(Players):
         else:
             adversarial = self.logistic(on_real.realness, True) + self.logistic(on_fake.realness, False)
         parts = {"d_loss": adversarial, "d_margin": (on_real.realness - on_fake.realness).mean()}
-        named = class_parts("d_class", (on_real, emotion), *[(on_fake, fake_emotion)] * recipe.class_on_fakes)
+        named = class_parts(
+            "d_class", recipe, (on_real, emotion), *[(on_fake, fake_emotion)] * recipe.class_on_fakes
+        )
         loss = adversarial + sum(recipe.class_weight * part for part in named.values())
         parts |= named
         if penalise:
@@ -151,7 +155,9 @@ class Game(Players):
         with self.autocast():
             verdict = self.discriminator(images, emotion)
         adversarial = self.logistic(verdict.realness, real)
-        named = class_parts("d_class", *[(verdict, emotion)] * (real or self.recipe.class_on_fakes))
+        named = class_parts(
+            "d_class", self.recipe, *[(verdict, emotion)] * (real or self.recipe.class_on_fakes)
+        )
         (adversarial + sum(self.recipe.class_weight * part for part in named.values())).backward()
         return {"d_real" if real else "d_fake": adversarial, **named}
 
@@ -168,7 +174,7 @@ class Game(Players):
             else:
                 adversarial = losses.logistic(on_fake.realness, True)
             read = self.guide(drawn).float() if self.guide is not None else None
-        named = class_parts("g_class", (on_fake, fake_emotion))
+        named = class_parts("g_class", self.recipe, (on_fake, fake_emotion))
         total = adversarial + sum(self.recipe.generator_class_weight * part for part in named.values())
         if read is not None:
             named["g_guide"] = losses.soft_cross_entropy(read, fake_emotion)

@@ -65,6 +65,11 @@ class Recipe:
             )
         if self.optimizer not in ("adam", "rmsprop"):
             raise ValueError(f"optimizer must be adam or rmsprop, got {self.optimizer!r}.")
+        if self.generator_class_weight and not self.class_weight:
+            raise ValueError(
+                "A generator learns from no head that learns nothing: class_weight must be above 0, or"
+                " generator_class_weight 0."
+            )
         if self.batch < 2 or self.penalty_every < 1 or self.learning_rate <= 0:
             raise ValueError("batch must be 2 or more, penalty_every 1 or more, learning_rate above 0.")
 
