@@ -205,6 +205,22 @@ def test_a_sentence_says_what_it_is_and_how_much_it_has_seen(engine):
     }
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"images_seen": 1500, "discriminator": "new", "opponent": "cgan"},
+            "after 1,500 faces: discriminator new, opponent cgan",
+        ),
+        ({"guide_weight": [None, 0.1]}, "guide weight none to 0.1"),
+        ("something else", "something else"),
+    ],
+)
+def test_a_change_on_the_way_is_told_in_words(engine_of, change, words):
+    engine = engine_of({"changes": [change]}, cgan=DRAWN, judge=READ)
+    assert dict(cards.card(engine, "cgan")["history"])["Changed on the way"] == words
+
+
 def test_history_is_told_in_words(engine_of):
     training = {
         "device": "cpu",

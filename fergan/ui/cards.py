@@ -202,17 +202,18 @@ def _change(change: Any) -> str:
     told = []
     for key, value in change.items():
         if key != "images_seen":
-            old, new = value if isinstance(value, list) and len(value) == 2 else ("", value)
-            told.append(f"{key.replace('_', ' ')} {_word(old)} to {_word(new)}".replace("  ", " "))
+            between = isinstance(value, list) and len(value) == 2
+            words = f"{_word(value[0])} to {_word(value[1])}" if between else _word(value)
+            told.append(f"{key.replace('_', ' ')} {words}")
     seen = change.get("images_seen")
     return (f"after {seen:,} faces: " if isinstance(seen, int) else "") + ", ".join(told)
 
 
 def _word(value: Any) -> str:
-    """A value of JSON for a person: yes for true."""
+    """A value of JSON for a person: yes for true, none for null."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return "none" if value is None else str(value)
 
 
 def _mapping(values: Mapping[str, Any], name: str) -> Mapping[str, Any]:
