@@ -30,6 +30,12 @@ const REFUSED = {
 /** Why there is no camera, from what getUserMedia threw. */
 const refusal = (error) => REFUSED[error.name] ?? 'This browser gives the page no camera: it must come over https or from this machine.';
 
+/** A camera's stream; throws what `refusal` has words for. */
+async function askCamera(width) {
+  if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'InsecureError');
+  return navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: width}}});
+}
+
 /** Turns a camera's stream off. */
 const release = (stream) => stream?.getTracks().forEach((track) => track.stop());
 
@@ -203,6 +209,31 @@ async function takeAnswer(button, ask, take) {
 
 /** Hands over the file that `ask` brings. */
 const saveAnswer = (button, ask) => takeAnswer(button, ask, (file) => { saveFile(file); notify(`Saved ${file.name}.`); });
+
+/**
+ * Hands over the file that the server makes aside: `begin` asks for it, the tab's verbs `progress` and `stop` tell how
+ * far it is and give it up, and `paint(words, share, stop)` shows that; `paint()` nothing.
+ */
+async function saveJob(begin, paint) {
+  let stopped = false;
+  let job = null;
+  const stop = () => { stopped = true; if (job) askServer(server.stop, job); };
+  paint('Making the file', 0, stop); // before the server answers, so that a second click begins no other
+  let answer = await begin();
+  job = answer.job;
+  if (stopped) stop(); // before its name was known
+  while (!stopped && !answer.error && !answer.content) {
+    await new Promise((done) => setTimeout(done, 300));
+    if (stopped) break;
+    answer = await askServer(server.progress, job);
+    if (answer.of && !stopped) paint(answer.done < answer.of ? 'Making the file' : 'Writing the file', answer.done / answer.of, stop);
+  }
+  paint();
+  if (stopped) return notify('Stopped; nothing was saved.');
+  if (answer.error) return notify(answer.error);
+  saveFile(answer);
+  notify(`Saved ${answer.name}.`);
+}
 
 /** Opens another tab with something for it: it may not have been there before, so the tab fetches it, by `handed`. */
 function handTo(tab, what) {

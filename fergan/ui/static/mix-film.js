@@ -213,25 +213,8 @@ function paintProgress(words = '', share = 0, stop = null) {
 
 async function exportFilm() {
   if (busy) return;
-  let stopped = false;
-  let job = null;
-  const stop = () => { stopped = true; if (job) askServer(server.stop, job); };
-  paintProgress('Making the file', 0, stop); // before the server answers, so that a second click begins no other
-  let answer = await askServer(server.film, {
+  await saveJob(() => askServer(server.film, {
     model: state.model, moments: moments.map((settings) => moment(settings)), seconds: Number(field.seconds.value),
     loop: field.loop.checked, kind: field.kind.value, width: Number(field.width.value),
-  });
-  job = answer.job;
-  if (stopped) stop(); // before its name was known
-  while (!stopped && !answer.error && !answer.content) {
-    await new Promise((done) => setTimeout(done, 300));
-    if (stopped) break;
-    answer = await askServer(server.progress, job);
-    if (answer.of && !stopped) paintProgress(answer.done < answer.of ? 'Making the file' : 'Writing the file', answer.done / answer.of, stop);
-  }
-  paintProgress();
-  if (stopped) return notify('Stopped; nothing was saved.');
-  if (answer.error) return notify(answer.error);
-  saveFile(answer);
-  notify(`Saved ${answer.name}.`);
+  }), paintProgress);
 }

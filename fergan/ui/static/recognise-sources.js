@@ -83,8 +83,7 @@ async function startCamera() {
   stopBatch();
   const start = ++starts;
   try {
-    if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'InsecureError');
-    const given = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: 640}}});
+    const given = await askCamera(640);
     if (start !== starts) return release(given);
     stream = given;
     video.srcObject = stream;

@@ -115,26 +115,9 @@ async function exportFilm() {
   if (lacking()) return notify(lacking());
   const {width, height} = state.photo;
   const {canvas, scale} = cut({x: 0, y: 0, width, height}, facts.film);
-  let stopped = false;
-  let job = null;
-  const stop = () => { stopped = true; if (job) askServer(server.stop, job); };
-  paintProgress('Making the file', 0, stop);
-  const asked = {
+  const asked = { // now: what is chosen may change while the photo is encoded
     ...wish(), faces: within(chosen(), {x: 0, y: 0}, scale),
     start: field.start.value, kind: field.kind.value, seconds: Number(field.seconds.value),
   };
-  let answer = await askServer(server.film, {...asked, photo: await encode(canvas)}); // what is chosen may change meanwhile
-  job = answer.job;
-  if (stopped) stop(); // before its name was known
-  while (!stopped && !answer.error && !answer.content) {
-    await new Promise((done) => setTimeout(done, 300));
-    if (stopped) break;
-    answer = await askServer(server.progress, job);
-    if (answer.of && !stopped) paintProgress(answer.done < answer.of ? 'Making the file' : 'Writing the file', answer.done / answer.of, stop);
-  }
-  paintProgress();
-  if (stopped) return notify('Stopped; nothing was saved.');
-  if (answer.error) return notify(answer.error);
-  saveFile(answer);
-  notify(`Saved ${answer.name}.`);
+  await saveJob(async () => askServer(server.film, {...asked, photo: await encode(canvas)}), paintProgress);
 }

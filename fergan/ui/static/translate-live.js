@@ -14,8 +14,7 @@ let starts = 0; // the latest wish for the camera, or for none, wins
 async function startCamera() {
   const start = ++starts;
   try {
-    if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'InsecureError');
-    const given = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: 1280}}});
+    const given = await askCamera(1280);
     if (start !== starts) return release(given);
     stream = given;
     video.srcObject = stream;
