@@ -337,4 +337,4 @@ def test_what_ships_opens_with_the_stylegan_and_its_people():
         text=True,
         check=True,
     )
-    assert said.stdout == "stylegan 40\n"
+    assert said.stdout == "stylegan 198\n"

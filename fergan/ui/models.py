@@ -32,7 +32,7 @@ PRESETS = {"fixed": "our own recipe", "published": "the student project's system
 FAVOURITES = ("stylegan", "acgan", "guided")
 """The model of a kind that a page opens with is the first of these that is there, the best measured, else the first of all."""
 
-SEED = 40
+SEED = 198
 """The first person of a page: this one and the fifteen after are whole in the generators that ship (but for a few of the DCGAN's)."""
 
 
