@@ -345,6 +345,18 @@ def test_a_first_face_that_does_not_come_is_told_and_retried(visit):
     page.wait_for_selector(".mix-face img[src]")
 
 
+def test_a_face_that_came_among_the_small_ones_is_read_when_it_is_retried(mix):
+    page = mix()
+    expect(said(page)).to_contain_text("happy")
+    expect(page.locator(".mix-thumb img:not([src])")).to_have_count(0)
+    page.route(REQUESTS, lambda route: route.abort(), times=1)
+    page.get_by_role("slider", name="sad").fill("37")
+    expect(page.locator(".mix-face .failed")).to_contain_text("The server does not answer.")
+    page.wait_for_timeout(1000)  # the small faces come, among them the one that did not
+    page.get_by_role("button", name="Retry").click()
+    expect(said(page)).to_contain_text("27\u00a0% sad")
+
+
 def test_a_server_that_is_gone_is_told_and_retried(mix):
     page = mix()
     expect(said(page)).to_contain_text("happy")

@@ -46,7 +46,7 @@ function changeSeed(input) {
 }
 
 const actions = {
-  'retry': () => work(),
+  'retry': () => { settle(); return work(); }, // words and judge too, where the face has come meanwhile
   'half': half,
   'reset': () => change({weights: {...none}}),
   'new-seed': () => change({seed: newSeed()}),
