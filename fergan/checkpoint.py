@@ -161,7 +161,10 @@ def load(folder: Path) -> tuple[Checkpoint, nn.Module]:
     expected = network.state_dict()
     missing, extra = sorted(expected.keys() - weights.keys()), sorted(weights.keys() - expected.keys())
     if missing or extra:
-        raise ValueError(f"{folder}: layers missing: {missing or 'none'}; not known: {extra or 'none'}.")
+        raise ValueError(
+            f"{folder} holds another network than a {checkpoint.model} of today: {len(missing)} layers missing,"
+            f" {len(extra)} not known, as {(missing + extra)[0]}; train it anew, or use the fergan that saved it."
+        )
     for name, tensor in weights.items():
         if tensor.shape != expected[name].shape:
             came, due = tuple(tensor.shape), tuple(expected[name].shape)

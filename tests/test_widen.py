@@ -48,17 +48,6 @@ def test_a_wider_run_goes_on_where_the_narrow_one_was(faces, narrow, wide):
         assert (wide / path).read_bytes().startswith((narrow / path).read_bytes())
 
 
-def test_a_bank_goes_on_from_its_wider_network_of_all_emotions(faces, tmp_path):
-    before = "together=32 " + NARROW
-    train(faces, tmp_path / "bank" / "all", "dcgan", emotion="all", set=before)
-    widen.widen(widen.WidenConfig((str(tmp_path / "bank" / "all"),), str(tmp_path / "wide" / "all"), 12))
-    train(faces, tmp_path / "wide", "dcgan", images=8, set=f"together=40 {WIDE}", resume=True)
-    described, network = checkpoint.load(tmp_path / "wide" / "bank")
-    assert (described.images_seen, described.config["width"]) == (40 + 7 * 8, 12)
-    assert described.training["changes"][0] == {"images_seen": 32, "width": [8, 12]}
-    assert all(own.conv_out.weight.shape[1] == 12 for own in network.networks.values())
-
-
 def test_new_channels_learn_from_the_first_step_on(faces, wide):
     before, _ = states.load(wide / states.FILE)
     train(faces, wide, set=WIDE, images=40, resume=True)
@@ -99,7 +88,7 @@ def test_a_network_that_is_as_wide_is_refused_in_a_sentence(narrow, tmp_path, mo
 
 def test_another_model_is_refused(faces, tmp_path):
     train(faces, tmp_path / "acgan", "acgan", images=16, set=REST + " width=8")
-    with pytest.raises(ValueError, match="is a run of acgan; the width of stylegan and dcgan alone grows"):
+    with pytest.raises(ValueError, match="is a run of acgan; only a stylegan's width grows"):
         widen.widen(widen.WidenConfig((str(tmp_path / "acgan"),), str(tmp_path / "wide"), 12))
 
 

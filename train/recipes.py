@@ -104,8 +104,8 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         frozen_statistics=True,
     ),
     ("dcgan", "fixed"): Recipe(
-        images=150_000,
-        together=800_000,
+        images=60_000,
+        together=1_100_000,
         conditions="onehot",  # a vote for another has no network
     ),
     ("dcgan", "published"): replace(

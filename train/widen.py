@@ -1,9 +1,8 @@
 """Goes on from a run with a wider generator: `python -m train.widen runs/stylegan --out runs/wide --width 80`.
 
-For the StyleGAN and the DCGAN, whose layers the width alone sizes: a StyleGAN grows by itself, a DCGAN's network of
-all emotions before each has its own. The wider network draws what the narrower one drew: new channels begin as in a
-new network, but what reads them begins at zero, so that they count as soon as they have learnt something (Net2Net,
-Chen et al. 2016, with zeros in place of copies: nothing has to tell twins apart).
+For the StyleGAN, whose layers the width alone sizes. The wider network draws what the narrower one drew: new channels
+begin as in a new network, but what reads them begins at zero, so that they count as soon as they have learnt something
+(Net2Net, Chen et al. 2016, with zeros in place of copies: nothing has to tell twins apart).
 """
 
 import dataclasses
@@ -18,7 +17,7 @@ from fergan.models import draw_noise, preset
 from train import run, states
 from train.record import GRID_SEEDS, branch
 
-GROWING = ("stylegan", "dcgan")
+GROWING = "stylegan"
 MOST = 1e-4
 """The most that a pixel in [-1, 1] of the wider network may differ by: float32 sums in another order."""
 
@@ -87,14 +86,12 @@ def widen(config: WidenConfig) -> str:
 
     Raises:
         FileNotFoundError: no such run.
-        ValueError: a model that does not grow, or one that is as wide already.
+        ValueError: another model than a stylegan, or one that is as wide already.
     """
     source, out = Path(config.runs[0]), Path(config.out)
     tensors, facts = states.load(source / states.FILE)
-    if facts["model"] not in GROWING:
-        raise ValueError(
-            f"{source} is a run of {facts['model']}; the width of {' and '.join(GROWING)} alone grows."
-        )
+    if facts["model"] != GROWING:
+        raise ValueError(f"{source} is a run of {facts['model']}; only a {GROWING}'s width grows.")
     networks = preset(facts["model"], facts["preset"])
     before = networks.config(**facts["config"])
     if config.width <= before.width:

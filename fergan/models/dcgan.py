@@ -1,18 +1,19 @@
 """DCGAN (Radford et al. 2016), one network for each emotion: the student project's six variants, and ours.
 
+Ours has the residual blocks of our cGAN and AC-GAN in place of a plain stack, whose faces do not hang together.
+
 A bank of seven generators answers like any other: noise and a row of seven. A pure emotion is drawn by its own
 network; a blend is the weighted mean of their pictures, as networks that never met can give no better.
 """
 
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
-from fergan.models.layers import FaceGenerator, Verdict, he_init, keras_init, minibatch_deviation, same_pad
+from fergan.models.layers import FaceGenerator, Trunk, Upsampler, Verdict, base_size, keras_init, same_pad
 
 LEVELS = 3  # doublings, from image_size / 8
 ALL = "all"
@@ -46,17 +47,20 @@ class PublishedConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Ours: thin, with batch norm in the generator alone, so that seven of them are small."""
+    """Ours: the blocks of our cGAN and AC-GAN, thin, so that seven of them are small."""
 
     image_size: int = 48
     channels: int = 1
     noise_dim: int = 64
-    width: int = 24
+    width: int = 28
     """Channels of the largest feature map; the smallest has four times as many."""
-    discriminator_width: int = 32
+    discriminator_width: int = 48
+    patch: int = 2
+    """Side of the square of pixels that one position of the largest feature map draws."""
     emotions: str = ",".join(EMOTIONS)
 
     def __post_init__(self) -> None:
+        base_size(self.image_size, self.patch)
         _check(self.image_size, self.emotions)
 
 
@@ -219,51 +223,25 @@ class PublishedDiscriminator(_DiscriminatorBank):
         super().__init__(config.emotions, networks)
 
 
-class _Generator(nn.Module):
-    def __init__(self, config: Config) -> None:
-        super().__init__()
-        width = config.width
-        sizes = [4 * width, 4 * width, 2 * width, width]
-        self.side = config.image_size // 2**LEVELS
-        self.from_noise = nn.Linear(config.noise_dim, sizes[0] * self.side**2)
-        self.norm_in = nn.BatchNorm2d(sizes[0])
-        self.convs = nn.ModuleList(nn.Conv2d(i, o, 3, padding=1, bias=False) for i, o in pairwise(sizes))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for channels in sizes[1:])
-        self.conv_out = nn.Conv2d(width, config.channels, 3, padding=1)
-        he_init(self)
-
-    def forward(self, noise: Tensor) -> Tensor:
-        x = self.from_noise(noise).unflatten(1, (-1, self.side, self.side))
-        x = F.relu(self.norm_in(x))
-        for conv, norm in zip(self.convs, self.norms, strict=True):
-            x = F.relu(norm(conv(F.interpolate(x, scale_factor=2.0, mode="nearest"))))
-        return torch.tanh(self.conv_out(x).float())
-
-
 class _Discriminator(nn.Module):
     def __init__(self, config: Config) -> None:
         super().__init__()
-        width = config.discriminator_width
-        sizes = [config.channels, width, 2 * width, 4 * width]
-        self.convs = nn.ModuleList(nn.Conv2d(i, o, 4, stride=2, padding=1) for i, o in pairwise(sizes))
-        self.conv = nn.Conv2d(4 * width + 1, 4 * width, 3, padding=1)
-        self.realness = nn.Linear(4 * width * (config.image_size // 2**LEVELS) ** 2, 1)
-        he_init(self)
+        self.trunk = Trunk(config.discriminator_width, config.image_size, config.channels, config.patch)
+        self.realness = nn.Linear(4 * config.discriminator_width, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        x = images
-        for conv in self.convs:
-            x = F.leaky_relu(conv(x), 0.2)
-        x = F.leaky_relu(self.conv(minibatch_deviation(x)), 0.2)
-        realness: Tensor = self.realness(x.flatten(1))
+        realness: Tensor = self.realness(self.trunk(images))
         return realness[:, 0]
 
 
 class Generator(_GeneratorBank):
-    """Ours: one small network for each emotion."""
+    """Ours: one small network for each emotion, styled by its noise (self-modulation, Chen et al. 2019)."""
 
     def __init__(self, config: Config) -> None:
-        networks: list[nn.Module] = [_Generator(config) for _ in config.emotions.split(",")]
+        sizes = config.width, config.image_size, config.channels, config.patch
+        networks: list[nn.Module] = [
+            Upsampler(config.noise_dim, *sizes, batch=True) for _ in config.emotions.split(",")
+        ]
         super().__init__(config.emotions, networks)
 
 
