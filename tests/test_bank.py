@@ -92,6 +92,35 @@ def test_the_networks_of_a_bank_begin_as_one_that_saw_all(faces, tmp_path):
         train(config(faces, tmp_path, "dcgan", images=16, **settings))
 
 
+def test_a_network_begins_as_its_own_of_a_bank_or_as_the_mean_of_all(faces, tmp_path):
+    train(config(faces, tmp_path, "dcgan", images=8, emotion="", set=f"{DCGAN['fixed']} together=0"))
+    weights = checkpoint.load(tmp_path / "bank")[1].state_dict()
+    own = {key: t for key, t in bank.pick(weights, "sad").items() if not key.endswith("_off")}
+    assert all(torch.equal(t, weights[key]) for key, t in own.items())
+    mean = bank.pick(weights, "all")
+    each = torch.stack([weights[f"networks.{name}.input.weight"] for name in EMOTIONS])
+    assert torch.allclose(mean["networks.all.input.weight"], each.mean(0))
+    assert weights["networks.sad.norm.norm.mean_off"].any()
+    assert not mean["networks.all.norm.norm.mean_off"].any()  # training makes them untrue
+    for name in ("sad", "all"):
+        begun = {"emotion": name, "start": str(tmp_path / "bank"), "alone": 100}
+        train(config(faces, tmp_path / "on" / name, "dcgan", images=64, **begun))
+        _, kept = checkpoint.load(tmp_path / "on" / name / "checkpoints" / "0000000064")
+        key = f"networks.{name}.input.weight"
+        assert torch.allclose(kept.state_dict()[key], bank.pick(weights, name)[key], atol=1e-3)
+    with pytest.raises(ValueError, match="networks of sad; joy is not among them"):
+        bank.pick(bank.pick(weights, "sad"), "joy")
+
+
+def test_what_is_kept_knows_noise_of_every_length_and_the_run_goes_on_as_it_was(faces, tmp_path):
+    train(config(faces, tmp_path, "dcgan", images=16))
+    _, kept = checkpoint.load(tmp_path / "checkpoints" / "0000000016")
+    tables = {key: t for key, t in kept.state_dict().items() if key.endswith("_off")}
+    assert len(tables) == 14 and all(t[:-1].any() and not t[-1].any() for t in tables.values())
+    state, _ = states.load(tmp_path / states.FILE)
+    assert not any(state[f"average.{key}"].any() for key in tables)
+
+
 def test_a_guide_is_asked_once_each_emotion_has_its_own_network(faces, tmp_path, monkeypatch):
     monkeypatch.setattr(session, "LOG_EVERY", 1)
     guide = factory.write_checkpoint(tmp_path / "guide", "classifier", "guide", width=4)

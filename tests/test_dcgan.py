@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fergan.models import preset
+from fergan.models import layers, preset
 from fergan.models.dcgan import Config, Discriminator, Generator, PublishedConfig, PublishedGenerator
 
 EYE = torch.eye(7)
@@ -81,3 +81,55 @@ def test_the_six_variants(transposed, norm, dropout):
 def test_what_ships_is_small():
     found = preset("dcgan", "fixed")
     assert sum(p.numel() for p in found.network(found.config()).parameters()) * 2 < 8e6  # bytes in fp16
+
+
+def test_a_norm_without_statistics_of_lengths_is_a_batch_norm():
+    torch.manual_seed(0)
+    norm, plain = layers.StandingNorm(3), torch.nn.BatchNorm2d(3, affine=False)
+    maps, lengths = 2 + torch.randn(8, 3, 5, 5), torch.linspace(0, 1.2, 8)
+    assert torch.equal(norm(maps, lengths), plain(maps))
+    assert torch.allclose(norm.eval()(maps, lengths), plain.eval()(maps), atol=1e-6)
+
+
+def test_between_two_lengths_a_norm_goes_straight():
+    norm = layers.StandingNorm(1).eval()
+    norm.running_mean.fill_(1.0)
+    norm.running_var.fill_(4.0)
+    norm.mean_off[:, 0] = torch.tensor([0.5, 0.4, 0.3, 0.2, 0.0])
+    norm.deviation_off[:, 0] = torch.tensor([-0.9, -0.7, -0.5, -0.3, 0.0])
+    found = norm(torch.full((5, 1, 1, 1), 3.0), torch.tensor([0.0, 0.5, 0.625, 1.0, 1.3])).flatten()
+    due = [(3 - 2.0) / 0.2, (3 - 1.6) / 1.0, (3 - 1.5) / 1.2, (3 - 1.0) / 2.0, (3 - 1.0) / 2.0]
+    assert torch.allclose(found, torch.tensor(due), rtol=1e-4)
+
+
+def maps_before(network, noise):
+    """What the last norm makes of its maps."""
+    seen = []
+    hook = network.norm.norm.register_forward_hook(lambda module, given, made: seen.append(made))
+    with torch.no_grad():
+        network(noise)
+    hook.remove()
+    return seen[0]
+
+
+def test_settled_norms_know_noise_of_every_length(bank):
+    for tensor in bank.state_dict().values():  # a net that has learnt something: its maps do not stay alike
+        if tensor.ndim == 4:
+            tensor.mul_(3)
+    own = bank.networks["sad"]
+    noise = torch.randn(512, 8, generator=torch.Generator().manual_seed(5))
+    noise = noise / noise.norm(dim=1, keepdim=True) * 8**0.5
+    bank.settle()
+    assert not bank.training and own.norm.norm.momentum == 0.1
+    kept = {name: tensor.clone() for name, tensor in bank.state_dict().items()}
+    for length in (0.25, 0.6, 1.0):
+        made = maps_before(own, length * noise)
+        spread, middle = made.std((0, 2, 3)), made.mean((0, 2, 3))
+        assert float((spread - 1).abs().max()) < 0.15 and float(middle.abs().max()) < 0.15, length
+    for module in own.modules():
+        if isinstance(module, layers.StandingNorm):
+            module.mean_off.zero_()
+            module.deviation_off.zero_()
+    assert float(maps_before(own, 0.25 * noise).std((0, 2, 3)).mean()) < 0.7  # as a batch norm sees them
+    bank.settle()
+    assert all(torch.equal(tensor, kept[name]) for name, tensor in bank.state_dict().items())

@@ -109,8 +109,8 @@ def test_arrays_of_numpy_ask_as_lists_do(engine):
     assert np.array_equal(engine.generate("stylegan", *asked, coarse_seeds=np.asarray(coarse)), due)
 
 
-def test_a_bank_is_truncated_by_cutting_outliers():
-    network = dcgan.Generator(dcgan.Config(width=8, noise_dim=16)).eval()
+def test_a_published_bank_is_truncated_by_cutting_outliers():
+    network = dcgan.PublishedGenerator(dcgan.PublishedConfig(width=8, noise_dim=16)).eval()
     drawer = Drawer(network, 16, torch.device("cpu"))
     noise, rows = torch.randn(5, 16, generator=torch.Generator().manual_seed(0)), torch.eye(7)[:5]
     seen = []

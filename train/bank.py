@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 from torch import Tensor
 
@@ -15,6 +16,32 @@ from fergan.images import GAP, Pixels, sheet
 from fergan.models.dcgan import ALL
 from train import history, states
 from train.record import GRID_SEEDS, accompany, branch
+
+
+def pick(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
+    """A bank's weights -> those that a bank of one begins training with: of that emotion, or, for `all`, the mean of all.
+
+    Networks that began as one are near enough for their mean to draw faces (Wortsman et al. 2022, "Model soups").
+    Statistics of shorter noise, which training makes untrue, are forgotten.
+
+    Raises:
+        ValueError: a bank without that network.
+    """
+    of: dict[str, dict[str, Tensor]] = {}
+    for key, tensor in weights.items():
+        _, owner, rest = key.split(".", 2)
+        of.setdefault(owner, {})[rest] = tensor
+    if name not in of and name != ALL:
+        raise ValueError(f"The bank has networks of {', '.join(of)}; {name} is not among them.")
+    found = [of[name]] if name in of else list(of.values())
+
+    def mean(key: str) -> Tensor:
+        tensors = torch.stack([network[key] for network in found])
+        if key.endswith("_off"):
+            return torch.zeros_like(tensors[0])
+        return tensors.mean(0) if tensors.is_floating_point() else tensors[0]
+
+    return {f"networks.{name}.{key}": mean(key) for key in found[0]}
 
 
 def last(run: Path) -> Path:

@@ -1,5 +1,6 @@
 """What a GAN's training leaves behind: state, grids, kept checkpoints, an evolution to play."""
 
+import copy
 import dataclasses
 import io
 import math
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
 from fergan.card import write_card
@@ -20,6 +21,7 @@ from fergan.emotions import EMOTIONS, index
 from fergan.images import CAPTION, sheet, to_array
 from fergan.models import draw_noise
 from fergan.models.dcgan import ALL, Bank
+from fergan.models.layers import FaceGenerator
 from fergan.provenance import Record, xmp
 from train import history, states
 
@@ -54,12 +56,14 @@ def next_frame(seen: int) -> int:
 def evolution(frames: Path, model: str) -> bytes:
     """A run's grids, PNGs named by images seen, as one animated WebP that says what it is; empty where there is none."""
     pages, paths = [], sorted(frames.glob("*.png"))
+    font = ImageFont.load_default(CAPTION - 4)  # any smaller, and its words run together
     for path in paths:
         with Image.open(path) as picture:
             mode = "RGB" if picture.mode == "RGB" else "L"
             page = Image.new(mode, (picture.width, picture.height + CAPTION), "white")
             page.paste(picture)
-        ImageDraw.Draw(page).text((4, picture.height + 2), f"{int(path.stem):,} images seen", fill="black")
+        words = f"{int(path.stem):,} images seen"
+        ImageDraw.Draw(page).text((4, picture.height + 1), words, fill="black", font=font)
         pages.append(page)
     if not pages:
         return b""
@@ -149,6 +153,9 @@ class Recorder:
                 "changes": self.changes,
             },
         )
+        if isinstance(generator, FaceGenerator):
+            generator = copy.deepcopy(generator)  # the run goes on as it was
+            generator.settle()
         save_checkpoint(folder, described, generator.state_dict())
         accompany(folder, described, self.folder, history.read(self.folder), public=self.public)
         return folder

@@ -19,7 +19,7 @@ from torch import nn
 from fergan import checkpoint, opponents
 from fergan.checkpoint import EVOLUTION, HISTORY, Checkpoint, replace_file
 from fergan.images import CAPTION
-from train import history
+from train import bank, history
 from train.players import Players
 from train.push import SharingFlags
 from train.record import recipe_changes
@@ -90,8 +90,11 @@ def start(
         begun["opponent"] = borrow(Path(flags.opponent), game.discriminator)
     facts["changes"] = [*facts["changes"], begun]
     try:
+        weights = network.state_dict()
+        if emotions := own["config"].get("emotions"):
+            weights = bank.pick(weights, emotions)
         for part in (game.generator, game.average):
-            part.load_state_dict(network.state_dict())
+            part.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(
             f"{folder} is of a generator of another shape: {described.config}; this one has {own['config']}."

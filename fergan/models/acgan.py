@@ -22,7 +22,7 @@ class Generator(residual.Generator):
     """Conditional batch norm in every block: noise [B, Z], emotion [B, 7] -> images [B, C, H, W] in [-1, 1]."""
 
     def __init__(self, config: residual.Config) -> None:
-        super().__init__(config, batch=True)
+        super().__init__(config, norm="batch")
 
 
 class Discriminator(nn.Module):

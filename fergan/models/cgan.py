@@ -23,7 +23,7 @@ class Generator(residual.Generator):
     """Group norm in every block, styled by the condition: noise [B, Z], emotion [B, 7] -> images [B, C, H, W] in [-1, 1]."""
 
     def __init__(self, config: residual.Config) -> None:
-        super().__init__(config, batch=False)
+        super().__init__(config, norm="group")
 
 
 class Discriminator(nn.Module):

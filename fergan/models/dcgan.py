@@ -13,7 +13,16 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
-from fergan.models.layers import FaceGenerator, Trunk, Upsampler, Verdict, base_size, keras_init, same_pad
+from fergan.models.layers import (
+    FaceGenerator,
+    Trunk,
+    Upsampler,
+    Verdict,
+    base_size,
+    keras_init,
+    same_pad,
+    stand,
+)
 
 LEVELS = 3  # doublings, from image_size / 8
 ALL = "all"
@@ -108,16 +117,6 @@ class Bank(nn.Module):
 
 class _GeneratorBank(Bank, FaceGenerator):
     """noise [B, Z], emotion [B, 7] rows summing to 1 -> images [B, C, H, W] in [-1, 1]."""
-
-    def latent(self, noise: Tensor, emotion: Tensor, truncation: float = 1.0) -> Tensor:
-        """Outliers are cut (BigGAN's truncation, Brock et al. 2019, section 3.1; drawn anew there, here a seed stays its person).
-
-        Batch norms know one length of noise, and draw the dark of any shorter.
-        """
-        if truncation == 1:
-            return noise
-        most = 0.6 * truncation / (1 - truncation)
-        return noise.clamp(-most, most)
 
     def forward(self, noise: Tensor, emotion: Tensor) -> Tensor:
         """Each network draws for the rows that ask for it."""
@@ -214,6 +213,16 @@ class PublishedGenerator(_GeneratorBank):
         networks: list[nn.Module] = [_PublishedGenerator(config) for _ in config.emotions.split(",")]
         super().__init__(config.emotions, networks)
 
+    def latent(self, noise: Tensor, emotion: Tensor, truncation: float = 1.0) -> Tensor:
+        """Outliers are cut (BigGAN's truncation, Brock et al. 2019, section 3.1; drawn anew there, here a seed stays its person).
+
+        Batch norms know one length of noise, and draw the dark of any shorter.
+        """
+        if truncation == 1:
+            return noise
+        most = 0.6 * truncation / (1 - truncation)
+        return noise.clamp(-most, most)
+
 
 class PublishedDiscriminator(_DiscriminatorBank):
     """Its opponents."""
@@ -240,9 +249,15 @@ class Generator(_GeneratorBank):
     def __init__(self, config: Config) -> None:
         sizes = config.width, config.image_size, config.channels, config.patch
         networks: list[nn.Module] = [
-            Upsampler(config.noise_dim, *sizes, batch=True) for _ in config.emotions.split(",")
+            Upsampler(config.noise_dim, *sizes, norm="standing") for _ in config.emotions.split(",")
         ]
         super().__init__(config.emotions, networks)
+        self.noise_dim = config.noise_dim
+
+    def settle(self) -> None:
+        """Each network's norms take their statistics."""
+        for network in self.networks.values():
+            stand(network, self.noise_dim)
 
 
 class Discriminator(_DiscriminatorBank):

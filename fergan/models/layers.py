@@ -1,7 +1,7 @@
 """Blocks that two or more models share, what every generator of faces is asked, what every discriminator answers."""
 
 import math
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -11,6 +11,10 @@ from fergan.emotions import EMOTIONS
 
 BASE_LEVELS = 3
 """Times that a fixed network halves its feature map, from image_size / patch down to its base."""
+
+
+Norm = Literal["batch", "standing", "group"]
+"""What Modulation normalises by."""
 
 
 class Verdict(NamedTuple):
@@ -40,6 +44,9 @@ class FaceGenerator(nn.Module):
         """Latents with the emotions that they were made for -> images."""
         images: Tensor = self(latent, emotion)
         return images
+
+    def settle(self) -> None:
+        """Once its weights are what ships: takes the statistics that stand for them, where it has norms that know some."""
 
     def freeze(self) -> "FaceGenerator":
         """For a network that only draws, where it stays: faces are the same to the bit, and may come sooner."""
@@ -74,18 +81,88 @@ def he_init(module: nn.Module) -> None:
                 nn.init.zeros_(layer.bias)
 
 
+class StandingNorm(nn.BatchNorm2d):
+    """Batch norm that has statistics for noise of every length up to that of training.
+
+    One that knows a single length draws the dark of any shorter. Statistics of `LENGTHS` lengths, evenly from 0 to 1,
+    are taken once by `stand`, and what is between is interpolated, as the BigGAN that its authors published does for
+    its truncations (Brock et al. 2019). They are kept as differences from the running ones, in their deviations: 0, as
+    long as none were taken, is a plain batch norm.
+    """
+
+    LENGTHS = 5
+    mean_off: Tensor
+    deviation_off: Tensor
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, affine=False)
+        self.register_buffer("mean_off", torch.zeros(self.LENGTHS, channels))
+        self.register_buffer("deviation_off", torch.zeros(self.LENGTHS, channels))
+
+    def known(self) -> tuple[Tensor, Tensor]:
+        """The running mean and deviation, [C] each."""
+        assert self.running_mean is not None and self.running_var is not None  # it tracks them
+        return self.running_mean, (self.running_var + self.eps).sqrt()
+
+    def forward(self, x: Tensor, length: Tensor) -> Tensor:  # type: ignore[override]
+        """x [B, C, H, W], lengths of the noise [B], about 1 in training and known up to there -> [B, C, H, W]."""
+        if self.training:
+            return super().forward(x)
+        place = length.clamp(0, 1) * (self.LENGTHS - 1)
+        low = place.long().clamp(max=self.LENGTHS - 2)
+        share = (place - low)[:, None]
+        mean_off, deviation_off = (
+            table[low] + share * (table[low + 1] - table[low])
+            for table in (self.mean_off, self.deviation_off)
+        )
+        mean, deviation = self.known()
+        mean, deviation = mean + mean_off * deviation, deviation * (1 + deviation_off)
+        return (x - mean[:, :, None, None]) / deviation[:, :, None, None]
+
+
+@torch.no_grad()
+def stand(network: nn.Module, noise_dim: int, images: int = 1024, batch: int = 128) -> None:
+    """Takes the statistics of a network's standing norms: noise [B, Z] of each length goes through it, as in training.
+
+    Averaged weights have none of their own before. The noise is the same at each call.
+    """
+    norms = [module for module in network.modules() if isinstance(module, StandingNorm)]
+    momentum, training = [norm.momentum for norm in norms], network.training
+    device = next(network.parameters()).device
+    noise = torch.randn(images, noise_dim, generator=torch.Generator().manual_seed(0)).to(device)
+    noise = math.sqrt(noise_dim) * F.normalize(noise, dim=1)  # each of length 1
+    found = []
+    network.train()
+    for length in torch.linspace(0, 1, StandingNorm.LENGTHS).tolist():  # the usual one last: it stays
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # the mean of all batches
+        for part in noise.split(batch):
+            network(length * part)
+        found.append([tuple(known.clone() for known in norm.known()) for norm in norms])
+    network.train(training)
+    for norm, before, of in zip(norms, momentum, zip(*found, strict=True), strict=True):
+        norm.momentum = before
+        mean, deviation = of[-1]
+        norm.mean_off.copy_(torch.stack([(own - mean) / deviation for own, _ in of]))
+        norm.deviation_off.copy_(torch.stack([own / deviation - 1 for _, own in of]))
+
+
 class Modulation(nn.Module):
     """Normalises, then scales and shifts each channel by a linear function of a style [B, S].
 
-    With `batch` it is the conditional batch norm of de Vries et al. 2017 (eq. 4, 5), else a group norm so
-    modulated (Dhariwal & Nichol 2021, eq. AdaGN): each image stands alone, whatever else is in the batch.
+    `norm`: "batch" is the conditional batch norm of de Vries et al. 2017 (eq. 4, 5); "standing" the same for styles that
+    are noise, by whose length it goes; "group" a group norm so modulated (Dhariwal & Nichol 2021, eq. AdaGN): each image
+    stands alone, whatever else is in the batch.
     """
 
-    def __init__(self, channels: int, style: int, *, batch: bool, groups: int = 8) -> None:
+    def __init__(self, channels: int, style: int, *, norm: Norm, groups: int = 8) -> None:
         """`groups` of the group norm; on a CPU in bfloat16 one is five times faster than eight."""
         super().__init__()
         self.norm: nn.Module
-        if batch:
+        if norm == "standing":
+            self.norm = StandingNorm(channels)
+        elif norm == "batch":
             self.norm = nn.BatchNorm2d(channels, affine=False)
         else:
             self.norm = nn.GroupNorm(math.gcd(groups, channels), channels, affine=False)
@@ -94,17 +171,19 @@ class Modulation(nn.Module):
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """x [B, C, H, W], style [B, S] -> [B, C, H, W]."""
         scale, shift = self.affine(style)[:, :, None, None].chunk(2, dim=1)
-        return torch.addcmul(shift, self.norm(x), 1 + scale)
+        by_length = isinstance(self.norm, StandingNorm)
+        x = self.norm(x, style.norm(dim=1) / math.sqrt(style.shape[1])) if by_length else self.norm(x)
+        return torch.addcmul(shift, x, 1 + scale)
 
 
 class UpBlock(nn.Module):
     """Residual block of two 3x3 convolutions that doubles the feature map; style in both norms."""
 
-    def __init__(self, inputs: int, outputs: int, style: int, *, batch: bool) -> None:
+    def __init__(self, inputs: int, outputs: int, style: int, *, norm: Norm) -> None:
         super().__init__()
-        self.norm1 = Modulation(inputs, style, batch=batch)
+        self.norm1 = Modulation(inputs, style, norm=norm)
         self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1, bias=False)
-        self.norm2 = Modulation(outputs, style, batch=batch)
+        self.norm2 = Modulation(outputs, style, norm=norm)
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1)
         self.skip = nn.Conv2d(inputs, outputs, 1, bias=False)
 
@@ -123,16 +202,23 @@ class Upsampler(nn.Module):
     """
 
     def __init__(
-        self, style: int, width: int, image_size: int, channels: int, patch: int, *, batch: bool
+        self,
+        style: int,
+        width: int,
+        image_size: int,
+        channels: int,
+        patch: int,
+        *,
+        norm: Norm,
     ) -> None:
         super().__init__()
         w24, w12, w6, w3 = widths(width)
         self.base = base_size(image_size, patch)
         self.input = nn.Linear(style, w3 * self.base**2)
         self.blocks = nn.ModuleList(
-            UpBlock(i, o, style, batch=batch) for i, o in ((w3, w6), (w6, w12), (w12, w24))
+            UpBlock(i, o, style, norm=norm) for i, o in ((w3, w6), (w6, w12), (w12, w24))
         )
-        self.norm = Modulation(w24, style, batch=batch)
+        self.norm = Modulation(w24, style, norm=norm)
         self.patch = patch
         self.to_patches = nn.Conv2d(w24, 16 * patch**2, 3, padding=1)
         self.to_image = nn.Conv2d(16, channels, 3, padding=1)

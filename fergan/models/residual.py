@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from fergan.emotions import EMOTIONS
-from fergan.models.layers import FaceGenerator, Upsampler, base_size
+from fergan.models.layers import FaceGenerator, Norm, Upsampler, base_size
 
 
 @dataclass(frozen=True)
@@ -30,10 +30,10 @@ class Config:
 class Generator(FaceGenerator):
     """noise [B, Z], emotion [B, 7] rows summing to 1 -> images [B, C, H, W] in [-1, 1].
 
-    With `batch` its blocks are normalised over the batch (de Vries et al. 2017), without it over groups of channels.
+    `norm`: what its blocks are normalised by.
     """
 
-    def __init__(self, config: Config, *, batch: bool) -> None:
+    def __init__(self, config: Config, *, norm: Norm) -> None:
         super().__init__()
         self.embed = nn.Linear(len(EMOTIONS), config.emotion_dim)
         self.draw = Upsampler(
@@ -42,7 +42,7 @@ class Generator(FaceGenerator):
             config.image_size,
             config.channels,
             config.patch,
-            batch=batch,
+            norm=norm,
         )
         nn.init.normal_(self.embed.weight, std=0.5)
 

@@ -95,7 +95,7 @@ class StyledBlock(nn.Module):
 
     def __init__(self, channels: int, style: int) -> None:
         super().__init__()
-        self.norm1, self.norm2 = (Modulation(channels, style, batch=False, groups=1) for _ in range(2))
+        self.norm1, self.norm2 = (Modulation(channels, style, norm="group", groups=1) for _ in range(2))
         self.conv1 = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
         self.conv2 = nn.Conv2d(channels, channels, 3, padding=1)
 
