@@ -177,9 +177,32 @@ def bend_faces(images: Tensor, generator: torch.Generator, reach: float) -> Tens
     flow = torch.nn.functional.interpolate(
         2 * draw - 1, images.shape[2:], mode="bicubic", align_corners=True
     ).clamp(-1, 1)
+    return _flow(images, reach * flow, "bilinear")
+
+
+def break_faces(images: Tensor, draw: Tensor) -> Tensor:
+    """Images [B, C, H, W] in [-1, 1] -> faces that do not hang together, as generators draw them.
+
+    Each is stitched, along a seam that wanders, to its own mirror image, which is bent by up to a tenth to a quarter of
+    the side. A discriminator that meets them among its fakes learns what is whole before a generator shows it what is not
+    (Sinha et al. 2021, "Negative Data Augmentation"). `draw` [B, 4, 4, 4] in [0, 1): the flow right and down, the seam,
+    and, in its first number, the reach.
+    """
+    field = torch.nn.functional.interpolate(draw[:, :3], images.shape[2:], mode="bicubic", align_corners=True)
+    reach = 0.1 + 0.15 * draw[:, 3:, :1, :1]
+    bent = _flow(images.flip(3), (2 * field[:, :2] - 1) * reach, "bicubic").clamp(-1, 1)
+    seam = (10 * (field[:, 2:] - 0.5) + 0.5).clamp(0, 1)
+    return torch.lerp(images, bent, seam.to(images.dtype))
+
+
+def _flow(images: Tensor, flow: Tensor, mode: str) -> Tensor:
+    """Images [B, C, H, W], each point taken from where the flow [B, 2, H, W] points, right and down, in sides."""
     eye = torch.eye(2, 3, device=images.device)[None].expand(len(images), -1, -1)
     places = torch.nn.functional.affine_grid(eye, list(images.shape), align_corners=False)
-    places = places + 2 * reach * flow.permute(0, 2, 3, 1)
     return torch.nn.functional.grid_sample(
-        images, places, mode="bilinear", padding_mode="reflection", align_corners=False
+        images,
+        places + 2 * flow.permute(0, 2, 3, 1),
+        mode=mode,
+        padding_mode="reflection",
+        align_corners=False,
     )

@@ -1,7 +1,15 @@
 import pytest
 import torch
 
-from fergan.augment import _translate, bend_faces, diff_augment, lend_features, mix_faces, vary_faces
+from fergan.augment import (
+    _translate,
+    bend_faces,
+    break_faces,
+    diff_augment,
+    lend_features,
+    mix_faces,
+    vary_faces,
+)
 
 
 def test_nothing_at_chance_zero():
@@ -77,6 +85,29 @@ def test_nothing_at_0_and_one_generator_repeats(change):
         change(pictures, torch.Generator().manual_seed(1), 0.1),
     )
     assert float(change(pictures, torch.Generator().manual_seed(1), 0.9).abs().max()) <= 1
+
+
+def test_a_broken_face_is_itself_on_one_side_of_its_seam_and_its_bent_mirror_image_on_the_other():
+    across = torch.linspace(-1, 1, 48).expand(2, 1, 48, 48) * 0.5
+    draw = torch.full((2, 4, 4, 4), 0.5)  # no flow
+    draw[0, 2, :, :2], draw[0, 2, :, 2:] = 0.0, 1.0
+    draw[1, 2] = 1.0
+    seamed, turned = break_faces(across, draw)[:, 0]
+    assert torch.equal(seamed[:, :16], across[0, 0, :, :16])
+    assert torch.allclose(seamed[:, -16:], -across[0, 0, :, -16:], atol=1e-5)
+    assert torch.allclose(turned, -across[0, 0], atol=1e-5)
+    draw[1, 0] = 1.0  # all of it to the right, by a reach of 0.175 of the side
+    moved = break_faces(across, draw)[1, 0]
+    assert torch.allclose((moved - turned)[:, :36], torch.full((48, 36), -0.175), atol=0.01)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_broken_faces_stay_in_range_keep_their_shape_and_differ_one_by_one(channels):
+    image = torch.rand(1, channels, 16, 24, generator=generator()) * 2 - 1
+    broken = break_faces(image.expand(16, -1, -1, -1), torch.rand(16, 4, 4, 4, generator=generator()))
+    assert broken.shape == (16, channels, 16, 24)
+    assert float(broken.abs().max()) <= 1
+    assert len({round(float(v), 5) for v in broken.std(dim=(1, 2, 3))}) == 16
 
 
 def generator():

@@ -8,6 +8,7 @@ from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from fergan import checkpoint, data
+from fergan.augment import break_faces
 from fergan.models import MODELS
 from tests import factory
 from tests.gans import config, game, train
@@ -32,6 +33,8 @@ def test_only_training_faces_are_learnt_from(faces, tmp_path):
         ({"split_updates": True}, "split_updates must be off"),
         ({"optimizer": "sgd"}, "optimizer must be adam or rmsprop, got 'sgd'"),
         ({"batch": 1}, "batch must be 2 or more"),
+        ({"broken_every": -1}, "broken_every must be 0 or more"),
+        ({"broken_every": 4, "loss": "logistic"}, "0 without a relativistic loss"),
         ({"generator_class_weight": 0.1}, "class_weight must be above 0, or generator_class_weight 0"),
     ],
 )
@@ -99,6 +102,23 @@ def test_a_loss_is_the_sum_of_its_parts(monkeypatch):
         g["g_loss"] + 0.1 * g["g_class"] + 3 * g["g_guide"],
     )
     assert totals == pytest.approx([float(part.detach()) for part in due], rel=1e-5)
+
+
+def test_each_so_many_th_fake_is_a_broken_real_face():
+    made, emotion = game("cgan", "fixed", Recipe(broken_every=4, augment=0.0)), torch.eye(7)[:6]
+    real = torch.rand(6, 1, 48, 48) * 2 - 1
+    rng = torch.Generator().manual_seed(0)
+    noise, draw = torch.randn(6, 8, generator=rng), torch.rand(6, 4, 4, 4, generator=rng)
+    with torch.no_grad():
+        due = made.generator(noise, emotion)
+    due[[0, 4]] = break_faces(real, draw)[[0, 4]]
+    seen = []
+    made.discriminator.register_forward_pre_hook(lambda network, given: seen.append(given[0].detach()))
+    made.discriminator_gradients(real, emotion, emotion, penalise=False)
+    assert torch.equal(seen[0], real)
+    assert torch.allclose(seen[1], due, atol=1e-5)
+    made.generator_gradients(real, emotion, emotion)  # its own faces alone
+    assert not torch.allclose(seen[2][[0, 4]], due[[0, 4]], atol=0.1)
 
 
 def test_both_networks_see_augmented_faces():

@@ -10,6 +10,7 @@ from accelerate import Accelerator
 from torch import Tensor, nn
 
 from fergan import checkpoint, data, losses
+from fergan.augment import break_faces
 from fergan.batches import Batches
 from fergan.emotions import EMOTIONS, index
 from fergan.models import preset
@@ -130,7 +131,12 @@ class Game(Players):
         """Gradients of the discriminator's loss on real [B, C, H, W] and as many fakes; returns its parts."""
         recipe = self.recipe
         self.discriminator.requires_grad_(True)
-        real, fake = self.augment(real), self.augment(self.draw_for_discriminator(fake_emotion))
+        fake = self.draw_for_discriminator(fake_emotion)
+        if recipe.broken_every:
+            broken = break_faces(real, self.rand(len(real), 4, 4, 4))
+            rows = self.share.rows(torch.arange(len(real) * self.share.of)) % recipe.broken_every == 0
+            fake = torch.where(rows.to(self.device)[:, None, None, None], broken, fake)
+        real, fake = self.augment(real), self.augment(fake)
         with self.autocast():
             on_real, on_fake = self.discriminator(real, emotion), self.discriminator(fake, fake_emotion)
         if recipe.loss == "relativistic":
@@ -329,6 +335,7 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
         paint=lambda generator: grid(generator, game.noise_dim, game.device),
         average=game.average,
         state=lambda: game.state() | {"rng.batches": batches.state()},
+        opponent=game.discriminator,
     )
     with session, share.together():
         while session.going():

@@ -42,6 +42,8 @@ class Recipe:
     flip: bool = True
     augment: float = 0.3
     """Share of images that DiffAugment changes."""
+    broken_every: int = 0
+    """Each so many-th fake of a discriminator is a broken real face (see augment.break_faces); 0 shows it none."""
     ema_images: int = 20_000
     """Half-life of the average of the generator's weights, in images; 0 is no average."""
     images: int = 5_000_000
@@ -62,6 +64,10 @@ class Recipe:
         if self.loss == "relativistic" and self.split_updates:
             raise ValueError(
                 "A relativistic loss needs real and fake in one update: split_updates must be off."
+            )
+        if self.broken_every and (self.loss != "relativistic" or self.broken_every < 0):
+            raise ValueError(
+                "broken_every must be 0 or more, and 0 without a relativistic loss, which alone pairs faces."
             )
         if self.optimizer not in ("adam", "rmsprop"):
             raise ValueError(f"optimizer must be adam or rmsprop, got {self.optimizer!r}.")
@@ -107,6 +113,7 @@ RECIPES: dict[tuple[str, str], Recipe] = {
         images=60_000,
         together=1_100_000,
         conditions="onehot",  # a vote for another has no network
+        broken_every=4,
     ),
     ("dcgan", "published"): replace(
         _PUBLISHED,
