@@ -1,8 +1,10 @@
-"""Discriminators: the opponents that generators had in training, out of the runs that they were left in.
+"""Discriminators: the opponents that generators had in training, where a run or a checkpoint has left them.
 
-No checkpoint holds them, since nobody draws with them; a run's state does (train/states.py writes it).
+A run's state holds its own (train/states.py writes it). A checkpoint that a training kept has it beside its weights, in
+a file that no Hub gets, since nobody draws with it: whoever trains on from there needs it.
 """
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +13,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save as save_tensors
 from torch import nn
 
+from fergan.checkpoint import describe, replace_file
 from fergan.emotions import one_hot
 from fergan.images import Pixels, fit, from_array
 from fergan.models import preset
 
 STATE = "state.safetensors"
 """Where a run keeps everything that its next step depends on."""
+FILE = "opponent.safetensors"
+"""Where a checkpoint's folder keeps it, in float16."""
 _PREFIX = "discriminator."
 
 
@@ -48,19 +54,33 @@ class Opponent:
         return np.array(logits, np.float32)
 
 
-def load(run: Path, device: torch.device) -> Opponent:
-    """The discriminator of a run's last state.
+def save(folder: Path, discriminator: nn.Module) -> None:
+    """Writes a discriminator beside a checkpoint, its weights as float16.
 
     Raises:
-        FileNotFoundError: there is no state.
-        ValueError: it cannot be read, or holds no discriminator that fits its own config.
+        OSError: the folder cannot be written; what stood there is untouched.
     """
-    file = run / STATE
+    weights = discriminator.state_dict().items()
+    slim = {_PREFIX + name: tensor.detach().cpu().half().contiguous() for name, tensor in weights}
+    replace_file(folder / FILE, save_tensors(slim))
+
+
+def load(place: Path, device: torch.device) -> Opponent:
+    """The discriminator of a run's last state, or of a checkpoint.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it cannot be read, or does not fit its own config.
+    """
+    file = place / STATE if (place / STATE).is_file() else place / FILE
     if not file.is_file():
-        raise FileNotFoundError(f"{run} is no folder of a run: it holds no {STATE}.")
+        raise FileNotFoundError(f"{place} is no folder of a run: it holds no {STATE}, nor an {FILE}.")
     try:
         with safe_open(file, framework="pt") as stored:
-            facts = json.loads((stored.metadata() or {})["facts"])
+            if file.name == STATE:
+                facts = json.loads((stored.metadata() or {})["facts"])
+            else:
+                facts = dataclasses.asdict(describe(place))
             named = [name for name in stored.keys() if name.startswith(_PREFIX)]  # noqa: SIM118 (no mapping)
             weights = {name.removeprefix(_PREFIX): stored.get_tensor(name) for name in named}
         found = preset(facts["model"], facts["preset"])

@@ -9,7 +9,7 @@ import torch
 from accelerate import Accelerator
 from PIL import Image
 
-from fergan import checkpoint
+from fergan import checkpoint, opponents
 from tests import factory
 from train import gan, run, session, start, states
 
@@ -35,6 +35,7 @@ def shipped(faces, own_folder):
         train(faces, own_folder / "run")
     folder = own_folder / "shipped"
     shutil.copytree(own_folder / "run" / "checkpoints" / "0000000032", folder)
+    (folder / opponents.FILE).rename(own_folder / opponents.FILE)  # as those that are fetched
     shutil.rmtree(own_folder / "run")
     return folder
 
@@ -48,6 +49,28 @@ def test_a_run_goes_on_where_a_checkpoint_was(faces, shipped, tmp_path):
     assert described.training["changes"] == [{"images_seen": 32, "discriminator": "new"}]
     moved = [(a - b).abs().max() for a, b in zip(after.parameters(), network.parameters(), strict=True)]
     assert 0 < max(moved) < 0.01  # it began as that network, and has taken a step since
+
+
+def test_an_opponent_beside_the_checkpoint_plays_on_at_once(faces, shipped, own_folder, tmp_path):
+    whole = tmp_path / "whole"
+    shutil.copytree(shipped, whole)
+    shutil.copy(own_folder / opponents.FILE, whole / opponents.FILE)
+    known = opponents.load(whole, torch.device("cpu"))
+    assert known.model == "acgan"
+    train(faces, tmp_path / "on", start=str(whole), images=40, alone=100)
+    tensors, facts = states.load(tmp_path / "on" / states.FILE)
+    assert facts["changes"] == [{"images_seen": 32, "discriminator": "its own"}]
+    for name, tensor in known.network.state_dict().items():  # a step of Adam from where it was
+        assert float((tensors[f"discriminator.{name}"] - tensor).abs().max()) < 0.002, name
+    moved = tensors["generator.draw.input.weight"] - checkpoint.load(whole)[1].draw.input.weight
+    assert moved.any()  # it did not wait
+    wider = SMALL.replace("discriminator_width=8", "discriminator_width=16")
+    train(faces, tmp_path / "wider", start=str(whole), images=40, alone=100, set=wider)
+    begun = states.load(tmp_path / "wider" / states.FILE)[1]["changes"]
+    assert begun == [{"images_seen": 32, "discriminator": "new", "discriminator_width": [8, 16]}]
+    (whole / opponents.FILE).write_bytes(b"torn")
+    with pytest.raises(ValueError, match="holds no discriminator that can be used"):
+        train(faces, tmp_path / "torn", start=str(whole))
 
 
 def test_the_new_discriminator_learns_alone_first(faces, shipped, tmp_path):

@@ -35,6 +35,7 @@ def train(name, accelerator, faces, helpers, out, **changes):
     flags = {"data": str(faces), "out": str(out / name), "precision": "fp32", "cpu": True, "set": small}
     if script is gan:
         flags |= {"model": model, "preset": preset, "emotion": "happy" if model == "dcgan" else ""}
+        flags["keep"] = 16  # the main process does so while the others wait
     elif script is stargan:
         own = {
             "teacher": "teacher",

@@ -13,6 +13,7 @@ import torch
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor, nn
 
+from fergan import opponents
 from fergan.card import write_card
 from fergan.checkpoint import EVOLUTION, HISTORY, Checkpoint, replace_file
 from fergan.checkpoint import save as save_checkpoint
@@ -133,9 +134,16 @@ class Recorder:
         replace_file(history.frame(self.folder, seen), buffer.getvalue())
 
     def keep(
-        self, generator: nn.Module, step: int, seen: int, minutes: float, collapsed_at: int | None
+        self,
+        generator: nn.Module,
+        opponent: nn.Module | None,
+        *,
+        step: int,
+        seen: int,
+        minutes: float,
+        collapsed_at: int | None,
     ) -> Path:
-        """A checkpoint, whole: copied to weights/<name> or pushed to the Hub as it is; its folder."""
+        """A checkpoint, whole, to be copied to weights/<name>, its opponent beside it; its folder."""
         folder = self.folder / "checkpoints" / f"{seen:010d}"
         described = Checkpoint(
             model=self.identity["model"],
@@ -157,6 +165,8 @@ class Recorder:
             generator = copy.deepcopy(generator)  # the run goes on as it was
             generator.settle()
         save_checkpoint(folder, described, generator.state_dict())
+        if opponent is not None:
+            opponents.save(folder, opponent)
         accompany(folder, described, self.folder, history.read(self.folder), public=self.public)
         return folder
 

@@ -75,9 +75,14 @@ class Session:
         average: nn.Module,
         state: Callable[[], dict[str, Tensor]],
         *,
+        opponent: nn.Module | None = None,
         public: bool = True,
     ) -> None:
-        """`own` is the run's identity, `facts` go into its checkpoints, `last` is what a resumed state says."""
+        """`own` is the run's identity, `facts` go into its checkpoints, `last` is what a resumed state says.
+
+        Where an `opponent` is given, checkpoints have it beside them.
+        """
+        self.opponent = opponent
         self.flags, self.accelerator, self.average, self.state = flags, accelerator, average, state
         self.step, self.seen, self.before = last.get("step", 0), last.get("seen", 0), last.get("minutes", 0.0)
         main = accelerator.is_main_process
@@ -143,7 +148,7 @@ class Session:
             self.recorder.frame(self.average, self.seen)
             self.frame_due = next_frame(self.seen)
         if self.seen >= self.keep_due:
-            self.kept = self.recorder.keep(self.average, **self._now)
+            self.kept = self.recorder.keep(self.average, self.opponent, **self._now)
             self.keep_due = self.seen + self.flags.keep
         if self.pusher:
             self._note(self.pusher.notes(), history.HUB)
@@ -168,7 +173,7 @@ class Session:
         if self.recorder and self.log:
             self._save()
             self.recorder.frame(self.average, self.seen)
-            last = self.recorder.keep(self.average, **self._now)
+            last = self.recorder.keep(self.average, self.opponent, **self._now)
             if self.pusher:
                 self._note(self.pusher.finish(last, PATIENCE), history.HUB)
             self.log.close()

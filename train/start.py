@@ -1,8 +1,8 @@
 """Goes on from a checkpoint whose run is gone: one of `weights/`, or of the Hub, by `--start FOLDER`.
 
-A checkpoint holds the generator's average alone. So the generator begins as its average, the discriminator and all
-moments begin anew, and the discriminator may learn alone until it has something to say. By `--opponent RUN` it
-begins as another run's: what a real face looks like it knows then, and only these fakes are new to it.
+A checkpoint holds the generator's average, so that is what the generator begins as; all moments begin anew. So does the
+discriminator, where none is beside the checkpoint, and it may learn alone until it has something to say. By `--opponent
+RUN` it begins as another run's: what a real face looks like it knows then, and only these fakes are new to it.
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ from train.players import Players
 from train.push import SharingFlags
 from train.record import recipe_changes
 
-NEW = "new"
+NEW, OWN = "new", "its own"
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,9 @@ class StartFlags(SharingFlags):
 
     start: str = field(
         default="",
-        metadata={"help": "checkpoint to go on from, with a new discriminator; empty: from nothing"},
+        metadata={
+            "help": "checkpoint to go on from, with the discriminator beside it or a new one; empty: from nothing"
+        },
     )
     opponent: str = field(
         default="",
@@ -85,7 +87,8 @@ def start(
     changed = {
         name: [before.get(name), now] for name, now in own["config"].items() if before.get(name) != now
     }
-    begun = {"images_seen": facts["seen"], "discriminator": NEW, **changed}
+    mode = OWN if not flags.opponent and adopt(folder, own, game.discriminator) else NEW
+    begun = {"images_seen": facts["seen"], "discriminator": mode, **changed}
     if flags.opponent:
         begun["opponent"] = borrow(Path(flags.opponent), game.discriminator)
     facts["changes"] = [*facts["changes"], begun]
@@ -103,6 +106,24 @@ def start(
     if accelerator.is_main_process:
         unroll(folder, described, run)
     return facts
+
+
+def adopt(folder: Path, own: dict[str, Any], discriminator: nn.Module) -> bool:
+    """Puts the discriminator beside a checkpoint into a run's, in place, where there is one of the same shape.
+
+    Raises:
+        ValueError: it cannot be read.
+    """
+    if not (folder / opponents.FILE).is_file():
+        return False
+    weights = opponents.load(folder, next(discriminator.parameters()).device).network.state_dict()
+    if emotions := own["config"].get("emotions"):
+        weights = bank.pick(weights, emotions)
+    ours = discriminator.state_dict()
+    if {name: tensor.shape for name, tensor in weights.items()} != {n: t.shape for n, t in ours.items()}:
+        return False
+    discriminator.load_state_dict(weights)
+    return True
 
 
 def borrow(run: Path, discriminator: nn.Module) -> str:
