@@ -82,7 +82,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
         nargs="+",
         metavar="RUN",
         default=os.environ.get("FERGAN_DISCRIMINATORS", "").split(),
-        help="folders of training runs, whose discriminators play the quiz too "
+        help="folders of training runs, or checkpoints with their opponents, whose discriminators play the quiz too "
         "(FERGAN_DISCRIMINATORS, separated by spaces; default: none)",
     )
     add("--queue", type=int, default=32, help="API requests that may wait (default: %(default)s)")

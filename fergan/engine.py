@@ -76,7 +76,7 @@ class Engine:
 
         Only descriptions are read here; weights are loaded when a model is first asked for a face.
         `real_faces` is where FER2013 lies, where its owner allows the quiz to show photos of it;
-        `discriminators` are folders of training runs whose opponents may play along there.
+        `discriminators` are folders of training runs, or of checkpoints with theirs, whose opponents may play along there.
 
         Raises:
             ValueError: a source that is none of these, a broken checkpoint, two models of one name, no
