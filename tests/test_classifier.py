@@ -18,7 +18,7 @@ TINY = "width=4 batch=16 mixup=0 erase=0 augment=0.3 learning_rate=0.05"
 
 def small(name, **changes):
     cls = MODELS["classifier"][name].config
-    return cls(**({"width": 4} if name in ("judge", "teacher", "guide") else {}), **changes)
+    return cls(**({"width": 4} if name in ("judge", "teacher", "guide") else {}) | changes)
 
 
 def network(name, **changes):

@@ -88,7 +88,8 @@ def test_a_run_learns_and_leaves_all_its_files(many, tmp_path, monkeypatch):
     ("model", "settings"),
     [
         ("teacher", TINY.replace("mixup=0", "mixup=0.5 ema_images=100")),
-        ("judge", TINY + " frozen_epochs=1 dropout=0.3 optimizer=adamw"),
+        # wider: oneDNN's convolutions of four channels, channels last, corrupt memory on some CPUs (torch 2.13, Zen 4)
+        ("judge", TINY.replace("width=4", "width=16") + " frozen_epochs=1 dropout=0.3 optimizer=adamw"),
     ],
 )
 def test_resuming_equals_not_having_stopped(faces, tmp_path, model, settings):
@@ -109,7 +110,7 @@ def test_resuming_equals_not_having_stopped(faces, tmp_path, model, settings):
 
 def test_frozen_epochs_move_the_head_alone(faces):
     recipe = ClassifierRecipe(frozen_epochs=1, optimizer="adamw")
-    learner = Learner(network("judge"), recipe, 0, torch.device("cpu"), "fp32")
+    learner = Learner(network("judge", width=16), recipe, 0, torch.device("cpu"), "fp32")
     pixels = torch.randint(0, 256, (8, 1, 48, 48), dtype=torch.uint8)
     before = {name: tensor.clone() for name, tensor in learner.network.state_dict().items()}
     learner.begin(0)
