@@ -21,7 +21,7 @@ SMALL = {
         "width=8 discriminator_width=8 style_dim=8 blocks=1 batch=16 pairs=42 trusted=0 identity=1",
     ),
     "stargan-published": (stargan, "width=4 blocks=1 critics=2 batch=16"),
-    "judge": (classifier, "width=4 stem_stride=2 batch=16"),
+    "judge": (classifier, "width=16 stem_stride=2 batch=16"),
     "m3": (classifier, "batch=16"),
     "identity": (identity, "width=8 features=16 batch=16 epochs=2"),
 }
