@@ -1,7 +1,7 @@
 """Tests mirror fergan/ and train/."""
 
-from fergan.models import layers
+from fergan.models import standing
 
-layers.SETTLED = (
+standing.SETTLED = (
     64  # in each process of theirs: small networks need no more, and their tests would take minutes
 )

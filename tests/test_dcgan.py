@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from fergan.models import layers, preset
+from fergan.models import preset, standing
 from fergan.models.dcgan import Config, Discriminator, Generator, PublishedConfig, PublishedGenerator
 
 EYE = torch.eye(7)
@@ -85,14 +85,14 @@ def test_what_ships_is_small():
 
 def test_a_norm_without_statistics_of_lengths_is_a_batch_norm():
     torch.manual_seed(0)
-    norm, plain = layers.StandingNorm(3), torch.nn.BatchNorm2d(3, affine=False)
+    norm, plain = standing.StandingNorm(3), torch.nn.BatchNorm2d(3, affine=False)
     maps, lengths = 2 + torch.randn(8, 3, 5, 5), torch.linspace(0, 1.2, 8)
     assert torch.equal(norm(maps, lengths), plain(maps))
     assert torch.allclose(norm.eval()(maps, lengths), plain.eval()(maps), atol=1e-6)
 
 
 def test_between_two_lengths_a_norm_goes_straight():
-    norm = layers.StandingNorm(1).eval()
+    norm = standing.StandingNorm(1).eval()
     norm.running_mean.fill_(1.0)
     norm.running_var.fill_(4.0)
     norm.mean_off[:, 0] = torch.tensor([0.5, 0.4, 0.3, 0.2, 0.0])
@@ -113,7 +113,7 @@ def maps_before(network, noise):
 
 
 def test_settled_norms_know_noise_of_every_length(monkeypatch):
-    monkeypatch.setattr(layers, "SETTLED", 1024)  # as where faces are drawn for people
+    monkeypatch.setattr(standing, "SETTLED", 1024)  # as where faces are drawn for people
     torch.manual_seed(0)
     bank = Generator(Config(width=4, noise_dim=8, emotions="sad")).eval()
     for tensor in bank.state_dict().values():  # a net that has learnt something: its maps do not stay alike
@@ -130,7 +130,7 @@ def test_settled_norms_know_noise_of_every_length(monkeypatch):
         spread, middle = made.std((0, 2, 3)), made.mean((0, 2, 3))
         assert float((spread - 1).abs().max()) < 0.15 and float(middle.abs().max()) < 0.15, length
     for module in own.modules():
-        if isinstance(module, layers.StandingNorm):
+        if isinstance(module, standing.StandingNorm):
             module.mean_off.zero_()
             module.deviation_off.zero_()
     assert float(maps_before(own, 0.25 * noise).std((0, 2, 3)).mean()) < 0.7  # as a batch norm sees them

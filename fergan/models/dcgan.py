@@ -21,8 +21,8 @@ from fergan.models.layers import (
     base_size,
     keras_init,
     same_pad,
-    stand,
 )
+from fergan.models.standing import stand
 
 LEVELS = 3  # doublings, from image_size / 8
 ALL = "all"
