@@ -39,15 +39,13 @@ class StandingNorm(nn.BatchNorm2d):
         if self.training:
             return super().forward(x)
         assert self.running_mean is not None and self.running_var is not None  # it tracks them
-        place = length.clamp(0, 1) * (self.LENGTHS - 1)
-        low = place.long().clamp(max=self.LENGTHS - 2)
-        share = (place - low)[:, None]
-        mean_off, deviation_off = (
-            table[low] + share * (table[low + 1] - table[low])
-            for table in (self.mean_off, self.deviation_off)
-        )
         deviation = (self.running_var + self.eps).sqrt()
-        mean, deviation = self.running_mean + mean_off * deviation, deviation * (1 + deviation_off)
+        means = self.running_mean + self.mean_off * deviation
+        deviations = deviation * (1 + self.deviation_off)
+        # a face's share of each length's statistics: two that are next to its own, or one
+        place = (length.clamp(0, 1) * (self.LENGTHS - 1))[:, None]
+        shares = (1 - (place - torch.arange(self.LENGTHS, device=x.device)).abs()).clamp_min(0)
+        mean, deviation = shares @ means, shares @ deviations
         return (x - mean[:, :, None, None]) / deviation[:, :, None, None]
 
     def settle(self, taken: Tensor) -> None:
