@@ -1,6 +1,7 @@
 """train.bank and the networks of one emotion, as a user trains them, on small drawn faces."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -90,6 +91,10 @@ def test_the_networks_of_a_bank_begin_as_one_that_saw_all(faces, tmp_path):
     assert checkpoint.describe(tmp_path / "bank").training["images_each"] == [16] * 7
     with pytest.raises(ValueError, match="angry holds a run: go on with it by --resume"):
         train(config(faces, tmp_path, "dcgan", images=16, **settings))
+    (tmp_path / "sad" / states.FILE).unlink()  # as where it was broken off before its state was written
+    shutil.rmtree(tmp_path / "sad" / "checkpoints")
+    train(config(faces, tmp_path, "dcgan", images=16, resume=True, **settings))
+    assert (tmp_path / "sad" / "checkpoints" / "0000000032").is_dir()
 
 
 def test_a_network_begins_as_its_own_of_a_bank_or_as_the_mean_of_all(faces, tmp_path):
@@ -110,6 +115,42 @@ def test_a_network_begins_as_its_own_of_a_bank_or_as_the_mean_of_all(faces, tmp_
         assert torch.allclose(kept.state_dict()[key], bank.pick(weights, name)[key], atol=1e-3)
     with pytest.raises(ValueError, match="networks of sad; joy is not among them"):
         bank.pick(bank.pick(weights, "sad"), "joy")
+    assert bank.pick(mean, "sad").keys() == bank.pick(weights, "sad").keys()  # one that saw all begins any
+
+
+def test_a_start_counts_what_its_own_network_saw(faces, tmp_path):
+    train(config(faces, tmp_path, "dcgan", images=8, emotion="", set=f"{DCGAN['fixed']} together=16"))
+    begun = {"emotion": "sad", "start": str(tmp_path / "bank"), "alone": 0}
+    with pytest.raises(ValueError, match="bank has seen 24 images already, and --images says to stop at 24"):
+        train(config(faces, tmp_path / "none", "dcgan", images=24, **begun))
+    assert not (tmp_path / "none").exists()
+    more = f"{DCGAN['fixed']} images=16"
+    train(
+        config(faces, tmp_path / "on", "dcgan", images=0, set=more, **begun)
+    )  # as many as the recipe, from there
+    described = checkpoint.describe(tmp_path / "on" / "checkpoints" / "0000000040")
+    assert (described.images_seen, described.step) == (24 + 16, 3 + 2)
+    train(config(faces, tmp_path / "on", "dcgan", images=0, set=more, emotion="sad", resume=True))
+    assert not (tmp_path / "on" / "checkpoints" / "0000000056").exists()
+
+
+def test_an_opponent_may_be_that_of_all(faces, tmp_path):
+    train(config(faces, tmp_path / "all", "dcgan", images=8, emotion="all"))
+    train(config(faces, tmp_path / "cgan", "cgan", images=8, set="width=8 discriminator_width=8 batch=8"))
+    still = f"{DCGAN['fixed']} learning_rate=1e-9"
+    for other in ("all", "cgan"):
+        begun = {
+            "start": str(tmp_path / "all" / "checkpoints" / "0000000008"),
+            "opponent": str(tmp_path / other),
+        }
+        train(config(faces, tmp_path / f"by {other}", "dcgan", images=16, emotion="sad", set=still, **begun))
+        ours, _ = states.load(tmp_path / f"by {other}" / states.FILE)
+        theirs, _ = states.load(tmp_path / other / states.FILE)
+        trunk = [name for name in ours if name.startswith("discriminator.networks.sad.trunk.")]
+        assert len(trunk) > 10
+        for name in trunk:
+            place = "discriminator.networks.all." if other == "all" else "discriminator."
+            torch.testing.assert_close(ours[name], theirs[name.replace("discriminator.networks.sad.", place)])
 
 
 def test_what_is_kept_knows_noise_of_every_length_and_the_run_goes_on_as_it_was(faces, tmp_path):

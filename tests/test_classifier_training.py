@@ -286,6 +286,7 @@ def test_a_signal_saves_and_exits(faces, tmp_path):
         ({"set": "optimizer=lion"}, "sgd or adamw"),
         ({"set": "mixup=2"}, "mixup must be between 0 and 1"),
         ({"targets": "soft"}, "targets must be one of"),
+        ({"targets": "either"}, "targets must be one of onehot, votes, mix"),
         ({"model": "vae"}, "Unknown classifier 'vae'"),
         ({"precision": "fp8"}, "auto, bf16 or fp32"),
         ({"emotions": "happy,glad"}, "Unknown emotion 'glad'"),

@@ -102,6 +102,19 @@ def test_log_cuts_what_the_state_does_not_know(tmp_path):
     again.close()
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert [run.json.loads(line)["images_seen"] for line in lines] == [10, 20, 25]
+    with (tmp_path / "log.jsonl").open("a") as torn:
+        torn.write('{"images_seen": 3')
+    run.Log(tmp_path, 25).close()
+    assert (tmp_path / "log.jsonl").read_text().splitlines() == lines
+
+
+def test_a_damaged_state_is_named(tmp_path):
+    states.save(tmp_path / states.FILE, {"net.weight": torch.zeros(100)}, {"seen": 5})
+    whole = (tmp_path / states.FILE).read_bytes()
+    for torn in (whole[:100], b"", whole[:-4]):
+        (tmp_path / states.FILE).write_bytes(torn)
+        with pytest.raises(ValueError, match="state.safetensors is damaged .*--start"):
+            states.load(tmp_path / states.FILE)
 
 
 def test_frames_come_at_doubling_intervals():

@@ -329,6 +329,10 @@ def test_four_emotions_of_seven(config):
     assert torch.equal((batches.conditions[..., :7].sum(-2) > 0).float().view(-1, 7).amax(0), known)
     assert torch.equal((batches.draw_emotion(200)[:, :7].sum(0) > 0).float(), known)
     train(settings)
+    told = checkpoint.describe(settings.folder / "checkpoints" / "0000000016").training
+    assert told["emotions"] == "happy,sad,surprise,neutral"
+    with pytest.raises(ValueError, match="with emotions happy,sad,surprise,neutral; this one has angry,"):
+        train(config("published", images=32, resume=True))
     with pytest.raises(ValueError, match="two names or more"):
         config("published", emotions="happy")
 

@@ -70,7 +70,7 @@ def test_an_opponent_beside_the_checkpoint_plays_on_at_once(faces, shipped, own_
     assert begun == [{"images_seen": 32, "discriminator": "new", "discriminator_width": [8, 16]}]
     (whole / opponents.FILE).write_bytes(b"torn")
     with pytest.raises(ValueError, match="holds no discriminator that can be used"):
-        train(faces, tmp_path / "torn", start=str(whole))
+        train(faces, tmp_path / "torn", start=str(whole), images=40)
 
 
 def test_the_new_discriminator_learns_alone_first(faces, shipped, tmp_path):
@@ -158,14 +158,14 @@ def test_its_pictures_and_curves_go_on_too(faces, shipped, tmp_path):
 )
 def test_what_does_not_fit_is_refused(faces, shipped, tmp_path, flags, words):
     with pytest.raises((ValueError, FileNotFoundError), match=words):
-        train(faces, tmp_path / "new", **{"start": str(shipped), **flags})
+        train(faces, tmp_path / "new", **{"start": str(shipped), "images": 48, **flags})
     assert not (tmp_path / "new" / "log.jsonl").exists()
 
 
 def test_an_opponent_of_another_size_is_refused(faces, shipped, known, tmp_path):
     wider = SMALL.replace("discriminator_width=8", "discriminator_width=16")
     with pytest.raises(ValueError, match="discriminator of a cgan of another shape: give this one the same"):
-        train(faces, tmp_path / "new", start=str(shipped), opponent=str(known), set=wider)
+        train(faces, tmp_path / "new", start=str(shipped), opponent=str(known), images=48, set=wider)
     assert not (tmp_path / "new" / "log.jsonl").exists()
 
 

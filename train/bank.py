@@ -21,8 +21,8 @@ from train.record import GRID_SEEDS, accompany, branch
 def pick(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     """A bank's weights -> those that a bank of one begins training with: of that emotion, or, for `all`, the mean of all.
 
-    Networks that began as one are near enough for their mean to draw faces (Wortsman et al. 2022, "Model soups").
-    Statistics of shorter noise, which training makes untrue, are forgotten.
+    One that saw all emotions begins any. Networks that began as one are near enough for their mean to draw faces
+    (Wortsman et al. 2022, "Model soups"). Statistics of shorter noise, which training makes untrue, are forgotten.
 
     Raises:
         ValueError: a bank without that network.
@@ -31,9 +31,10 @@ def pick(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
     for key, tensor in weights.items():
         _, owner, rest = key.split(".", 2)
         of.setdefault(owner, {})[rest] = tensor
-    if name not in of and name != ALL:
+    if name != ALL and not of.keys() & {name, ALL}:
         raise ValueError(f"The bank has networks of {', '.join(of)}; {name} is not among them.")
-    found = [of[name]] if name in of else list(of.values())
+    one = of.get(name, of.get(ALL))
+    found = [one] if one else list(of.values())
 
     def mean(key: str) -> Tensor:
         tensors = torch.stack([network[key] for network in found])
@@ -42,6 +43,16 @@ def pick(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
         return tensors.mean(0) if tensors.is_floating_point() else tensors[0]
 
     return {f"networks.{name}.{key}": mean(key) for key in found[0]}
+
+
+def seen(described: Checkpoint, name: str) -> int:
+    """Images that the network which `pick` takes from a checkpoint has seen; of a mean, the mean."""
+    each = described.training.get("images_each")
+    if not each:  # a network alone
+        return described.images_seen
+    names = described.config["emotions"].split(",")
+    own = each[names.index(name)] if name in names else sum(each) // len(each)
+    return int(described.training["images_together"] + own)
 
 
 def last(run: Path) -> Path:

@@ -23,7 +23,7 @@ from train.processes import share_of
 from train.recipes import RECIPES, Recipe
 from train.record import grid, identity, recipe_changes, told
 from train.session import Session
-from train.start import StartFlags, alone, start
+from train.start import StartFlags, alone, begun, start
 
 GANS = tuple(dict.fromkeys(model for model, _ in RECIPES))
 
@@ -327,7 +327,7 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
     elif config.start:
         last = start(config, own, game, config.folder, accelerator)
     session = Session(
-        dataclasses.replace(config, images=config.images or recipe.images),
+        dataclasses.replace(config, images=config.images or begun(last) + recipe.images),
         own,
         told(game.device, share.of, game.dtype, config.seed),
         last,

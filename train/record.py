@@ -182,9 +182,14 @@ def branch(
     """Writes a run that goes on from another's state with another network: its state, log and frames so far.
 
     `tensors`, `facts`: the state, as the new run's network has it. `config`: that network's; `change`: what is told of it.
+
+    Raises:
+        ValueError: a run is there already.
     """
-    folder.mkdir(parents=True)
-    shutil.copytree(source / "frames", folder / "frames")
+    states.vacant(folder)
+    shutil.copytree(
+        source / "frames", folder / "frames", dirs_exist_ok=True
+    )  # what was broken off left no state
     shutil.copy(source / "log.jsonl", folder / "log.jsonl")
     changes = [*facts["changes"], {"images_seen": facts["seen"], **change}]
     states.save(folder / states.FILE, tensors, {**facts, "config": config, "changes": changes})

@@ -316,10 +316,12 @@ class Log:
 
     def __init__(self, folder: Path, seen: int) -> None:
         path = folder / "log.jsonl"
-        lines = path.read_text().splitlines(keepends=True) if path.is_file() and seen else []
+        lines = path.read_text("utf-8").splitlines(keepends=True) if path.is_file() and seen else []
+        if lines and not lines[-1].endswith("\n"):  # torn by a full disk or a cut, and past the state
+            del lines[-1]
         kept = "".join(line for line in lines if json.loads(line)["images_seen"] <= seen)
         replace_file(path, kept.encode())
-        self._file = path.open("a")
+        self._file = path.open("a", encoding="utf-8")
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=seen)
 
     def write(self, seen: int, values: dict[str, float]) -> None:

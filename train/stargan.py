@@ -207,6 +207,7 @@ def prepare(
         rows = torch.cat([rows, game.readings(training.images).expand(*rows.shape)], dim=-1)
     batches = Batches(training.to(device), rows, recipe.batch, config.seed, recipe.power, recipe.flip)
     own = identity("stargan", config.preset, network, recipe, faces)
+    own["emotions"] = ",".join(EMOTIONS[label] for label in config.known())
     return game, batches, examples(config, faces, recipe.typical), own
 
 
@@ -231,7 +232,7 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
     session = Session(
         config,
         own,
-        told(game.device, share.of, game.dtype, config.seed),
+        told(game.device, share.of, game.dtype, config.seed) | {"emotions": own["emotions"]},
         last,
         accelerator,
         paint=lambda _: paint(game, *shown),

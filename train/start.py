@@ -19,6 +19,7 @@ from torch import nn
 from fergan import checkpoint, opponents
 from fergan.checkpoint import EVOLUTION, HISTORY, Checkpoint, replace_file
 from fergan.images import CAPTION
+from fergan.models.dcgan import ALL
 from train import bank, history
 from train.players import Players
 from train.push import SharingFlags
@@ -66,10 +67,18 @@ def start(
 
     Raises:
         FileNotFoundError: no checkpoint there, or no run of an opponent.
-        ValueError: one of another model, shape or data, or an opponent that does not fit.
+        ValueError: one of another model, shape or data, or that has seen all that is asked for already, or an
+            opponent that does not fit.
     """
     folder = Path(flags.start)
     described, network = checkpoint.load(folder)
+    emotions = own["config"].get("emotions", "")
+    seen = bank.seen(described, emotions) if emotions else described.images_seen
+    if 0 < flags.images <= seen:
+        raise ValueError(
+            f"{folder} has seen {seen:,} images already, and --images says to stop at {flags.images:,}: ask for more."
+        )
+    part, collapsed = seen / max(1, described.images_seen), described.training.get("collapsed_at")
     facts = {
         "model": described.model,
         "preset": described.preset,
@@ -77,10 +86,10 @@ def start(
         "data": described.data,
         "recipe": {name: described.training.get(name) for name in own["recipe"]},
         "changes": described.training.get("changes", []),
-        "seen": described.images_seen,
-        "step": described.step,
-        "minutes": described.training.get("minutes", 0.0),
-        "collapsed_at": described.training.get("collapsed_at"),
+        "seen": seen,
+        "step": round(part * described.step),
+        "minutes": part * described.training.get("minutes", 0.0),
+        "collapsed_at": None if isinstance(collapsed, list) else collapsed,  # of a bank's networks, one each
     }
     facts = recipe_changes(folder, facts, own)
     before = dataclasses.asdict(described.build_config())
@@ -88,16 +97,16 @@ def start(
         name: [before.get(name), now] for name, now in own["config"].items() if before.get(name) != now
     }
     mode = OWN if not flags.opponent and adopt(folder, own, game.discriminator) else NEW
-    begun = {"images_seen": facts["seen"], "discriminator": mode, **changed}
+    change = {"images_seen": facts["seen"], "discriminator": mode, **changed}
     if flags.opponent:
-        begun["opponent"] = borrow(Path(flags.opponent), game.discriminator)
-    facts["changes"] = [*facts["changes"], begun]
+        change["opponent"] = borrow(Path(flags.opponent), game.discriminator, emotions)
+    facts["changes"] = [*facts["changes"], change]
     try:
         weights = network.state_dict()
-        if emotions := own["config"].get("emotions"):
+        if emotions:
             weights = bank.pick(weights, emotions)
-        for part in (game.generator, game.average):
-            part.load_state_dict(weights)
+        for network in (game.generator, game.average):
+            network.load_state_dict(weights)
     except RuntimeError as error:
         raise ValueError(
             f"{folder} is of a generator of another shape: {described.config}; this one has {own['config']}."
@@ -126,10 +135,11 @@ def adopt(folder: Path, own: dict[str, Any], discriminator: nn.Module) -> bool:
     return True
 
 
-def borrow(run: Path, discriminator: nn.Module) -> str:
+def borrow(run: Path, discriminator: nn.Module, emotions: str = "") -> str:
     """Puts the discriminator of a run's last state into another, in place; returns whose it was.
 
-    A head that it does not have begins anew: what counts is the trunk, which knows real faces.
+    A head that it does not have begins anew: what counts is the trunk, which knows real faces. `emotions`: of a
+    DCGAN's the name of the network that it is put into.
 
     Raises:
         FileNotFoundError: there is no run.
@@ -137,7 +147,12 @@ def borrow(run: Path, discriminator: nn.Module) -> str:
     """
     other = opponents.load(run, next(discriminator.parameters()).device)
     theirs, ours = other.network.state_dict(), discriminator.state_dict()
-    trunk = [name for name in {**theirs, **ours} if name.startswith("trunk.")]
+    if hasattr(other.network, "networks"):
+        picked = bank.pick(theirs, emotions or ALL)
+        theirs = {name.split(".", 2)[2]: tensor for name, tensor in picked.items()}
+    place = f"networks.{emotions}." if emotions else ""
+    theirs = {place + name: tensor for name, tensor in theirs.items()}
+    trunk = [name for name in {**theirs, **ours} if name.startswith(place + "trunk.")]
     known = {name for name in theirs if name in ours and theirs[name].shape == ours[name].shape}
     if not trunk or not known.issuperset(trunk):
         raise ValueError(
@@ -154,7 +169,7 @@ def unroll(folder: Path, described: Checkpoint, run: Path) -> None:
     (run / "frames").mkdir(parents=True)
     told: dict[str, Any] = {"frames": [], "curves": {}, "notes": []}
     if (folder / HISTORY).is_file():
-        told = json.loads((folder / HISTORY).read_text())
+        told = json.loads((folder / HISTORY).read_text("utf-8"))
     lines: dict[int, dict[str, Any]] = {}
     for name, points in told["curves"].items():
         for seen, value in points:
@@ -171,9 +186,15 @@ def unroll(folder: Path, described: Checkpoint, run: Path) -> None:
                 grid.save(history.frame(run, seen))
 
 
+def begun(facts: dict[str, Any]) -> int:
+    """At how many images a run began by --start; 0 where it began with nothing."""
+    found = [change["images_seen"] for change in facts.get("changes", []) if "discriminator" in change]
+    return found[-1] if found else 0
+
+
 def alone(flags: StartFlags, facts: dict[str, Any], seen: int) -> bool:
     """Whether the discriminator still learns by itself: it is new, and has seen fewer images than --alone."""
-    begun = [
+    fresh = [
         change["images_seen"] for change in facts.get("changes", []) if change.get("discriminator") == NEW
     ]
-    return bool(begun) and seen < begun[-1] + flags.alone
+    return bool(fresh) and seen < fresh[-1] + flags.alone

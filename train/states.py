@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor, nn
 
@@ -48,12 +48,19 @@ def load(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
     Raises:
         FileNotFoundError: there is no state to go on from.
+        ValueError: it is damaged.
     """
     if not path.is_file():
         raise FileNotFoundError(f"{path} does not exist: there is no run to resume; start without --resume.")
-    with safe_open(path, framework="pt") as stored:
-        facts = json.loads(stored.metadata()["facts"])
-        return {name: stored.get_tensor(name) for name in stored.keys()}, facts  # noqa: SIM118 (no mapping)
+    try:
+        with safe_open(path, framework="pt") as stored:
+            facts = json.loads(stored.metadata()["facts"])
+            return {name: stored.get_tensor(name) for name in stored.keys()}, facts  # noqa: SIM118 (no mapping)
+    except (SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is damaged ({str(error).splitlines()[0]}): begin with the last of its folder's checkpoints, by"
+            " --start and another --out."
+        ) from error
 
 
 def vacant(folder: Path) -> None:
