@@ -86,7 +86,8 @@ ABOUT = {
         "image-classification",
         "Says which emotion a {size} face shows, of {emotions}.",
         "probabilities = engine.classify(faces, model)  # faces: uint8 [B, H, W]; float32 [B, 7]",
-        "He et al. 2016, Deep Residual Learning; Guo et al. 2017, On Calibration of Modern Neural Networks",
+        "He et al. 2016, Deep Residual Learning (the judge); Simonyan & Zisserman 2015, Very Deep Convolutional Networks"
+        " (the teacher, the guide); Guo et al. 2017, On Calibration of Modern Neural Networks",
         use="Made to measure drawn faces, not people: it tells what raters would call a posed picture, not what"
         " anybody feels.",
         misuse="It must not be used to judge, select or watch people.",
@@ -95,7 +96,7 @@ ABOUT = {
         "The same face or another",
         "image-feature-extraction",
         "Gives a {size} face a row of {features} numbers; rows of one photo's views lie close. It never saw an"
-        " emotion's label. It measures, and helps in training to keep, how much of a person is left when a face gets"
+        " emotion's label. It measures, and can help in training to keep, how much of a person is left when a face gets"
         " another expression.",
         "_, network = checkpoint.load(hub.fetch(name))  # images [B, 1, {side}, {side}] in [-1, 1]",
         "Chen et al. 2020, A Simple Framework for Contrastive Learning of Visual Representations (the loss)",

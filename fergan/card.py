@@ -189,7 +189,7 @@ def _evaluation(checkpoint: Checkpoint) -> str:
         text = f"On {found.get('n', 0):,} faces of the tests, none of them in Training, each once:\n\n"
         text = text + _table("what", "value", rows=alike) if alike else ""
     else:
-        known = [(METRICS[name], value) for name, value in found.items() if name in METRICS]
+        known = [(METRICS[name], found[name]) for name in METRICS if name in found]
         rows = [(metric.title, metric.show(value), metric.meaning) for metric, value in known]
         how = f"\n\nSeeds {found.get('seeds')}, judge {found.get('judge')}: `{found.get('command')}`"
         text = _table("what", "value", "meaning", rows=rows) + how + _by_emotion(found) if rows else ""

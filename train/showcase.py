@@ -1,4 +1,4 @@
-"""The README's pictures, drawn anew: `python -m train.showcase --out tests/browser`.
+"""The README's pictures of drawn faces, drawn anew: `python -m train.showcase --out tests/browser`.
 
 Nobody in them exists: the translator's face, too, is a drawn one.
 """

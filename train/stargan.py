@@ -1,7 +1,8 @@
 """Train a translator of expressions: `python -m train.stargan --data PATH --teacher weights/teacher`.
 
-A face, read softly by the teacher, is changed towards the emotion of another face, wholly or by a part. The
-discriminator compares it with real faces of what was asked for; there and back again must be the face.
+First a lesson: of pairs of one face with two emotions the second is made of the first. Then the game: a face, read
+softly by the teacher, is changed towards another emotion, wholly or by a part; the discriminator compares it with real
+faces, each under its own; there and back again must be the face. What ships has had the lesson alone.
 """
 
 from dataclasses import dataclass, field

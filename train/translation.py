@@ -1,6 +1,6 @@
 """Measure translators: `python -m train.translation weights/stargan`.
 
-Each test face, of those that do not stand in Training, is translated to every emotion but its own. The judge,
+`--n` faces of PrivateTest, of those that do not stand in Training, are translated to every emotion but its own. The judge,
 which is in no loss, says what it sees then; the yardstick says whether it is still the same face.
 """
 

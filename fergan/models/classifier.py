@@ -238,7 +238,7 @@ class M3Config(M2Config):
 
 @dataclass(frozen=True)
 class M4Config(M3Config):
-    """M3 with batch norm and other dense layers: 215,652 parameters for four emotions."""
+    """M3 with batch norm and other dense layers: 215,652 parameters for four emotions in Keras' count."""
 
     dense: str = "128,512,64"
     batch_norm: bool = True
@@ -246,7 +246,7 @@ class M4Config(M3Config):
 
 @dataclass(frozen=True)
 class M5Config(M4Config):
-    """M4 with wider convolutions: 1,496,644 parameters for four emotions."""
+    """M4 with wider convolutions: 1,496,644 parameters for four emotions in Keras' count."""
 
     convs: str = "64,256,512"
 

@@ -3,7 +3,7 @@
 Ours has the residual blocks of our cGAN and AC-GAN in place of a plain stack, whose faces do not hang together.
 
 A bank of seven generators answers like any other: noise and a row of seven. A pure emotion is drawn by its own
-network; a blend is the weighted mean of their pictures, as networks that never met can give no better.
+network; a blend is the weighted mean of their pictures, as separate networks can give no better.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Whether two faces are one person's: an embedder that learns from pairs of views and never saw an emotion's label.
 
-Frozen, it is a loss (low and middle maps, the row) for networks that change a face, and the yardstick of how much
-of a person such a change leaves.
+Frozen, it is the yardstick of how much of a person a change of face leaves, and can be a loss (the row) for networks
+that make such changes.
 """
 
 from dataclasses import dataclass
