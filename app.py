@@ -6,7 +6,7 @@ import gc
 import os
 import socket
 import sys
-import threading
+import time
 from typing import TYPE_CHECKING
 
 # Read when the libraries are first imported: no telemetry, idle threads that sleep instead of spinning, and one
@@ -48,7 +48,7 @@ def build_app(engine: "Engine", waiting: int = 32) -> "gr.Blocks":
 
 
 def parse(arguments: list[str] | None = None) -> argparse.Namespace:
-    """Flags, each with an environment variable behind it."""
+    """Flags, most with an environment variable behind them."""
     parser = argparse.ArgumentParser(prog="app.py", description=__doc__)
     add = parser.add_argument
     add(
@@ -157,7 +157,8 @@ def main(arguments: list[str] | None = None) -> int:
     gc.freeze()  # what was loaded stays: no search in the middle of a drag goes through it again
     print(f"fergan is at {address}", flush=True)
     try:
-        threading.Event().wait()
+        while True:  # on Windows nothing interrupts a wait without an end
+            time.sleep(1)
     except KeyboardInterrupt:
         page.close(verbose=False)
     return 0

@@ -189,7 +189,7 @@ def _evaluation(checkpoint: Checkpoint) -> str:
         text = f"On {found.get('n', 0):,} faces of the tests, none of them in Training, each once:\n\n"
         text = text + _table("what", "value", rows=alike) if alike else ""
     else:
-        known = [(METRICS[name], found[name]) for name in METRICS if name in found]
+        known = [(METRICS[name], found[name]) for name in METRICS if is_number(found.get(name))]
         rows = [(metric.title, metric.show(value), metric.meaning) for metric, value in known]
         how = f"\n\nSeeds {found.get('seeds')}, judge {found.get('judge')}: `{found.get('command')}`"
         text = _table("what", "value", "meaning", rows=rows) + how + _by_emotion(found) if rows else ""
@@ -198,7 +198,7 @@ def _evaluation(checkpoint: Checkpoint) -> str:
 
 def _by_emotion(found: Mapping[str, Any]) -> str:
     told = {name: own for name, own in found.get("emotions", {}).items() if "n" in own}
-    columns = [name for name in METRICS if told and all(name in own for own in told.values())]
+    columns = [name for name in METRICS if told and all(is_number(own.get(name)) for own in told.values())]
     rows = [(name, *(METRICS[column].show(own[column]) for column in columns)) for name, own in told.items()]
     heads = ["emotion", *(METRICS[column].title for column in columns)]
     return f"\n\nEmotion by emotion:\n\n{_table(*heads, rows=rows)}" if rows else ""

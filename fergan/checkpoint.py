@@ -1,6 +1,7 @@
 """A checkpoint is a folder, config.json and model.safetensors, that explains itself and loads strictly.
 
-The same folder is what the Hub repository of a model holds. Training state lives elsewhere (train/states.py).
+The same folder, but for its opponent and pictures of real faces, is what the Hub repository of a model holds. Training
+state lives elsewhere (train/states.py).
 """
 
 import dataclasses
@@ -27,6 +28,8 @@ FORMAT = 1
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 MOST = 4096
 """What a number of a config may be: more would ask for more memory than any machine has."""
+MOST_SEEN = 2**63 - 1
+"""What a count of steps or images may be; a larger one may be more than any float, and is nobody's count."""
 EVOLUTION, HISTORY = "evolution.webp", "history.json"
 """Beside them where a training left them: fixed noise from the first step on, and the curves of its log."""
 
@@ -38,7 +41,7 @@ class Checkpoint:
     model: str
     preset: str
     config: dict[str, Any]
-    """The fields of the model's own frozen config."""
+    """The fields of the model's own frozen config; as read from a folder all of them, defaults too."""
     step: int = 0
     images_seen: int = 0
     data: str = ""
@@ -88,6 +91,26 @@ def replace_file(path: Path, content: bytes) -> None:
         raise
 
 
+def slim(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they are written: on the CPU, floating-point ones as float16.
+
+    Raises:
+        ValueError: a weight that float16 cannot hold.
+    """
+    found = {name: tensor.detach().cpu() for name, tensor in weights.items()}
+    found = {name: (t.half() if t.is_floating_point() else t).contiguous() for name, t in found.items()}
+    if bad := _infinite(found):
+        raise ValueError(
+            f"The weight {bad} is not finite in float16, and was not written; go on from an earlier checkpoint."
+        )
+    return found
+
+
+def _infinite(weights: Mapping[str, Tensor]) -> str | None:
+    """The first weight with an infinity or a NaN in it."""
+    return next((name for name, tensor in weights.items() if not bool(torch.isfinite(tensor).all())), None)
+
+
 def save(folder: Path, checkpoint: Checkpoint, weights: Mapping[str, Tensor]) -> None:
     """Writes config.json and model.safetensors, floating-point weights as float16.
 
@@ -95,13 +118,7 @@ def save(folder: Path, checkpoint: Checkpoint, weights: Mapping[str, Tensor]) ->
         ValueError: a weight that float16 cannot hold, or a fact that JSON cannot; what stood there is untouched.
         OSError: the folder cannot be written; so is it then.
     """
-    slim = {}
-    for name, tensor in weights.items():
-        tensor = tensor.detach().cpu()
-        slim[name] = tensor.half().contiguous() if tensor.is_floating_point() else tensor.contiguous()
-        if not bool(torch.isfinite(slim[name]).all()):
-            raise ValueError(f"The weight {name} is not finite in float16; the checkpoint was not written.")
-    content = save_tensors(slim, metadata={"format": "pt"})
+    content = save_tensors(slim(weights), metadata={"format": "pt"})
     described = {
         "format": FORMAT,
         **dataclasses.asdict(checkpoint),
@@ -148,8 +165,8 @@ def load(folder: Path) -> tuple[Checkpoint, nn.Module]:
 
     Raises:
         FileNotFoundError: a file of the pair is not there.
-        ValueError: anything that `describe` refuses, weights of another hash, or a layer missing, left
-            over or of another shape. The sentence names the folder, what came and what was due.
+        ValueError: anything that `describe` refuses, weights of another hash or not finite, or a layer
+            missing, left over or of another shape. The sentence names the folder, what came and what was due.
     """
     checkpoint, sha256 = _read(folder)
     content = _weights(folder, sha256)
@@ -169,6 +186,8 @@ def load(folder: Path) -> tuple[Checkpoint, nn.Module]:
         if tensor.shape != expected[name].shape:
             came, due = tuple(tensor.shape), tuple(expected[name].shape)
             raise ValueError(f"{folder}: layer {name} has the shape {came}; {due} was due.")
+    if bad := _infinite(weights):
+        raise ValueError(f"{folder}: the weight {bad} is not finite; fetch it again, or train it anew.")
     network.load_state_dict(weights)
     return checkpoint, network.eval().requires_grad_(False)
 
@@ -221,14 +240,20 @@ def _read(folder: Path) -> tuple[Checkpoint, str]:
         raise ValueError(
             f"{folder}: {CONFIG} lacks {missing or 'nothing'} and has unknown {extra or 'nothing'}."
         )
-    for key, kind in {"model": str, "preset": str, "config": dict, "training": dict, "metrics": dict}.items():
+    kinds = {"model": str, "preset": str, "data": str, "config": dict, "training": dict, "metrics": dict}
+    for key, kind in kinds.items():
         if not isinstance(described[key], kind):
             raise ValueError(
                 f"{folder}: {key} in {CONFIG} must be a {kind.__name__}, got {described[key]!r}."
             )
+    for key in ("step", "images_seen"):
+        if type(count := described[key]) is not int or not 0 <= count <= MOST_SEEN:
+            raise ValueError(
+                f"{folder}: {key} in {CONFIG} must be a whole number of 0 or more, got {count!r:.80}."
+            )
     checkpoint = Checkpoint(**{key: described[key] for key in keys})
     try:
-        checkpoint.build_config()
+        config = checkpoint.build_config()
     except ValueError as error:
         raise ValueError(f"{folder}: {error}") from error
-    return checkpoint, str(described["sha256"])
+    return dataclasses.replace(checkpoint, config=dataclasses.asdict(config)), str(described["sha256"])

@@ -367,12 +367,21 @@ def _each(places: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
 
 
 def _find(source: str | Path) -> dict[str, Path]:
-    """Checkpoint folders of one source by model name."""
+    """Checkpoint folders of one source by model name.
+
+    Raises:
+        ValueError: there are none.
+    """
     folder = Path(source).absolute()  # it stays where it is when this process goes elsewhere
     if (folder / checkpoint.CONFIG).is_file():
         return {folder.resolve().name: folder}
     if folder.is_dir():
-        return {found.parent.name: found.parent for found in sorted(folder.glob(f"*/{checkpoint.CONFIG}"))}
+        if models := sorted(folder.glob(f"*/{checkpoint.CONFIG}")):
+            return {found.parent.name: found.parent for found in models}
+        ways = [f"{way}checkpoints/*/{checkpoint.CONFIG}" for way in ("", "*/")]  # a run has them there
+        kept = sorted(found.parent for way in ways for found in Path(source).glob(way))
+        hint = f"; name one of its checkpoints, as {kept[-1]}" if kept else ""
+        raise ValueError(f"No model found in {source}{hint}.")
     if hub.is_repo(str(source)):
         return {str(source): hub.fetch(str(source))}
     raise ValueError(f"{source} is neither a checkpoint folder nor a Hub id (owner/name).")

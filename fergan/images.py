@@ -7,7 +7,7 @@ from typing import cast
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, UnidentifiedImageError
 from torch import Tensor
 
 Pixels = NDArray[np.uint8]
@@ -15,12 +15,22 @@ Pixels = NDArray[np.uint8]
 Batch = Pixels | Sequence[Pixels]
 """Such faces of one size: an array, or a list of them."""
 MOST_PIXELS = 64_000_000
-"""Of a photo: more are refused before they are unpacked (3 bytes each)."""
+"""Of a photo: more are refused before they are unpacked (to 12 bytes each at most)."""
 GAP = 2
 """Pixels between two faces of a sheet."""
 CAPTION = 16
 """Pixels under a sheet of an evolution, for the count of images seen."""
 _FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")  # a phone's MPO is opened as JPEG; Pillow knows no MPO here
+_STRIP = 2**18  # pixels that are reckoned with at once, where that takes several copies
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}  # what undoes each orientation of EXIF
 
 
 def to_model(pixels: Tensor) -> Tensor:
@@ -127,7 +137,7 @@ def from_photo(content: bytes) -> Image.Image:
             if width * height > MOST_PIXELS:
                 raise Image.DecompressionBombError
             opened.load()
-            return in_eight_bits(ImageOps.exif_transpose(opened))
+            return upright(opened)
     except UnidentifiedImageError as error:
         raise ValueError(
             "This file is not a picture that can be read: JPEG, PNG, WebP, GIF or BMP."
@@ -139,25 +149,58 @@ def from_photo(content: bytes) -> Image.Image:
         raise ValueError("This picture is harmed or cut short; save or send it once more.") from error
 
 
-def in_eight_bits(picture: Image.Image) -> Image.Image:
-    """A picture of any mode but F -> L where it is grey, else RGB, 8 bits; what is clear is white.
+def upright(opened: Image.Image) -> Image.Image:
+    """An opened picture of any mode but F, turned as its EXIF says -> L where it is grey, else RGB; what is clear is white.
 
     Raises:
         ValueError: floating-point numbers, of which nobody knows what is white.
     """
+    found, turn = _in_eight_bits(opened), _turn(opened)
+    if turn is not None:  # now, that there are fewer bytes to turn
+        found = found.transpose(turn)
+    found.info.pop("exif", None)  # it would turn the picture once more
+    return found
+
+
+def _turn(opened: Image.Image) -> Image.Transpose | None:
+    """What brings the picture upright, as browsers see it: they heed no orientation in XMP, as Pillow does.
+
+    A TIFF, which no browser shows, has been turned by Pillow as it was read.
+    """
+    exif = Image.Exif()
+    try:
+        exif.load(opened.info.get("exif", b""))
+        return _TURNS.get(exif.get(ExifTags.Base.Orientation, 1))
+    except Exception:  # what harmed EXIF raises has no common type, and the picture itself is whole
+        return None
+
+
+def _in_eight_bits(picture: Image.Image) -> Image.Image:
     if picture.mode == "F":
         raise ValueError("its pixels are floating-point numbers; save it in 8 or 16 bits")
-    if picture.mode.startswith("I"):  # 16 bits, grey: Pillow itself would clip them at 255
-        return Image.fromarray((np.asarray(picture).clip(0, 65535) / 257).round().astype(np.uint8))
-    grey = _is_grey(picture)
-    if picture.has_transparency_data:
-        clear = picture.convert("RGBA")
-        over = Image.alpha_composite(Image.new("RGBA", clear.size, "white"), clear)
-        return over.convert("L" if grey else "RGB")
-    found = picture.convert("L" if grey else "RGB")
+    deep = picture.mode.startswith("I")  # 16 bits, grey
+    mode = "L" if deep or _is_grey(picture) else "RGB"
+    if deep or picture.has_transparency_data:
+        found, rows = Image.new(mode, picture.size), max(1, _STRIP // picture.width)
+        for top in range(0, picture.height, rows):
+            strip = picture.crop((0, top, picture.width, min(top + rows, picture.height)))
+            found.paste(_levels(strip) if deep else _on_white(strip).convert(mode), (0, top))
+        return found
+    found = picture.convert(mode)
     if picture.mode not in ("1", "L", "P", "RGB"):
         found.info.pop("icc_profile", None)  # it spoke of other colours: of inks, say
     return found
+
+
+def _levels(deep: Image.Image) -> Image.Image:
+    """16 bits -> 8, rounded: Pillow itself would clip them at 255."""
+    levels = np.asarray(deep).astype(np.int32).clip(0, 65535)
+    return Image.fromarray(((levels + 128) // 257).astype(np.uint8))
+
+
+def _on_white(clear: Image.Image) -> Image.Image:
+    above = clear.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", above.size, "white"), above)
 
 
 def _is_grey(picture: Image.Image) -> bool:

@@ -23,7 +23,7 @@ class Metric:
 
     def show(self, value: float) -> str:
         """The value as a table shows it."""
-        return format(value, self.form)
+        return format(int(value) if self.form.endswith("d") else value, self.form)
 
 
 METRICS: dict[str, Metric] = {

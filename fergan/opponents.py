@@ -1,6 +1,6 @@
 """Discriminators: the opponents that generators had in training, where a run or a checkpoint has left them.
 
-A run's state holds its own (train/states.py writes it). A checkpoint that a training kept has it beside its weights, in
+A run's state holds its own (train/states.py writes it). A checkpoint that train.gan kept has it beside its weights, in
 a file that no Hub gets, since nobody draws with it: whoever trains on from there needs it.
 """
 
@@ -16,7 +16,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import nn
 
-from fergan.checkpoint import describe, replace_file
+from fergan.checkpoint import describe, replace_file, slim
 from fergan.emotions import one_hot
 from fergan.images import Pixels, fit, from_array
 from fergan.models import preset
@@ -58,11 +58,11 @@ def save(folder: Path, discriminator: nn.Module) -> None:
     """Writes a discriminator beside a checkpoint, its weights as float16.
 
     Raises:
-        OSError: the folder cannot be written; what stood there is untouched.
+        ValueError: a weight that float16 cannot hold; what stood there is untouched.
+        OSError: the folder cannot be written; so is it then.
     """
-    weights = discriminator.state_dict().items()
-    slim = {_PREFIX + name: tensor.detach().cpu().half().contiguous() for name, tensor in weights}
-    replace_file(folder / FILE, save_tensors(slim))
+    weights = {_PREFIX + name: tensor for name, tensor in discriminator.state_dict().items()}
+    replace_file(folder / FILE, save_tensors(slim(weights)))
 
 
 def load(place: Path, device: torch.device) -> Opponent:

@@ -224,15 +224,16 @@ def read(source: bytes | Path) -> Record:
 
 
 def _tag(source: bytes | Path) -> str | None:
-    """A film's own tag.
+    """A film's own tag. Only MP4 is read: FFmpeg left to guess takes a text for an SDP, and listens at its port.
 
     Raises:
-        ValueError: no film either.
+        ValueError: no such film either.
     """
     import av  # late: pictures do without it
 
+    file = BytesIO(source) if isinstance(source, bytes) else str(source)
     try:
-        with av.open(BytesIO(source) if isinstance(source, bytes) else str(source)) as container:
+        with av.open(file, format="mp4") as container:
             return container.metadata.get(KEY)
     except (av.FFmpegError, OSError, ValueError):
         raise ValueError("This file is not a picture.") from None

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
 from fergan.emotions import EMOTIONS
-from fergan.images import in_eight_bits
+from fergan.images import upright
 
 SPLITS: tuple[str, ...] = ("Training", "PublicTest", "PrivateTest")
 """Names in FER2013's `Usage` column; a split's number is its place here."""
@@ -298,7 +298,7 @@ def _opened(path: Path) -> Image.Image:
     try:
         with Image.open(path) as image:
             image.load()
-            return in_eight_bits(ImageOps.exif_transpose(image))
+            return upright(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ValueError(f"{path} cannot be read as an image: {error}.") from error
 

@@ -7,6 +7,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -21,7 +22,7 @@ import app
 from fergan import checkpoint, images, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
-from fergan.ui import TABS, models, sheet, theme
+from fergan.ui import TABS, blend, generate, mix, models, server, sheet, theme
 from fergan.ui.sheet import MOST, Sheet
 from tests import factory
 from tests.asking import asking
@@ -225,6 +226,44 @@ def test_a_blend_is_told(ask):
     assert "strongest" in found["note"]
 
 
+@pytest.mark.parametrize("moments", [0, 2])
+@pytest.mark.parametrize("coarse", [None, 9])
+def test_what_only_mix_can_draw_is_told(ask, moments, coarse):
+    face = provenance.Record("acgan", {"happy": 1.0}, 3, coarse_seed=coarse)
+    record = dataclasses.replace(face, moments=(face,) * moments)
+    found = ask("restore", base64.b64encode(provenance.png(Image.new("L", (4, 4)), record)).decode())
+    assert (found["emotion"], found["seed"]) == ("happy", 3)
+    assert ("It is a film; this tab shows where it begins" in found["note"]) == bool(moments)
+    assert ("Its pose and shape are another face's: open it in Mix." in found["note"]) == bool(coarse)
+
+
+@pytest.mark.parametrize(
+    ("tab", "where", "reader", "fields"),
+    [
+        (generate, generate, "_settings", ASKED),
+        (mix, blend, "settings", {"model": "acgan", "moments": [{"emotion": {"sad": 1}, "seed": 9}]}),
+    ],
+)
+def test_no_face_waits_for_files_that_are_looked_into(engine, monkeypatch, tab, where, reader, fields):
+    looked, done = threading.Semaphore(0), threading.Event()
+    monkeypatch.setattr(where, reader, lambda *_: looked.release() or {"waited": done.wait(60)})
+    verbs = {verb.__name__: verb for verb in tab._verbs(engine, None)}
+    restoring = [threading.Thread(target=verbs["restore"], args=("",)) for _ in range(server.AT_ONCE)]
+    answers = []
+    drawing = threading.Thread(target=lambda: answers.append(verbs["draw"](fields)))
+    try:
+        for thread in restoring:
+            thread.start()
+            assert looked.acquire(timeout=60)
+        drawing.start()
+        drawing.join(10)
+        assert answers and "faces" in answers[0]
+    finally:
+        done.set()
+        for thread in [*restoring, drawing]:
+            thread.join()
+
+
 def test_other_weights_are_told(ask):
     own = ask("save", {**ASKED, "kind": "face", "face": 6})["content"]
     assert ask("restore", own)["note"] == ""
@@ -290,6 +329,16 @@ def test_measures_are_told_with_their_meaning(weights, tmp_path):
     terms = dict(found["terms"])
     assert terms["emotion read: drawn faces whose emotion the judge reads as asked"] == "76.5%"
     assert not any("confusion" in term for term in terms)
+
+
+def test_what_is_no_measure_is_not_told(weights, tmp_path):
+    described, network = checkpoint.load(weights / "cgan")
+    said = {"n": 7178.0, "fid": None, "kid": "low", "recall": [1], "precision": True, "accuracy": 0.5}
+    said_so = dataclasses.replace(described, metrics=said)
+    checkpoint.save(tmp_path / "cgan", said_so, network.state_dict())
+    [found] = models.facts(Engine([tmp_path], device="cpu"))
+    told = {term.partition(":")[0]: value for term, value in found["terms"] if ":" in term}
+    assert told == {"N": "7,178", "emotion read": "50.0%"}
 
 
 # --- models of the Hub ---

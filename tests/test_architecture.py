@@ -107,6 +107,38 @@ def test_a_planted_import_is_found(tmp_path, relative, line):
     assert faults(path, relative)
 
 
+def silent(path: Path) -> list[str]:
+    """Calls that read or write text in whatever encoding the machine happens to have."""
+    found = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        mode = node.args[0].value if node.args and isinstance(node.args[0], ast.Constant) else "b"
+        text = {
+            "read_text": not node.args,
+            "write_text": len(node.args) < 2,
+            "open": not node.args or (isinstance(mode, str) and "b" not in mode),
+        }
+        given = {keyword.arg for keyword in node.keywords}
+        if text.get(node.func.attr) and not given & {"encoding", "fileobj"}:  # an archive's, of bytes
+            found.append(f"line {node.lineno}: {ast.unparse(node)}")
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_text_has_one_encoding(path):
+    assert silent(path) == []
+
+
+def test_a_planted_encoding_is_found(tmp_path):
+    lines = ["p.read_text()", "p.write_text('x')", "p.open()", "p.open('a')"]
+    lines += ["p.read_text('utf-8')", "p.open('rb')", "Image.open(p)", "p.open(encoding='utf-8')"]
+    (tmp_path / "planted.py").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    assert [line.partition(":")[0] for line in silent(tmp_path / "planted.py")] == [
+        f"line {number}" for number in (1, 2, 3, 4)
+    ]
+
+
 def test_emotions_are_listed_once():
     """The seven names, in order, stand in emotions.py alone."""
     for path in SOURCES:

@@ -1,9 +1,12 @@
+import hashlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from fergan import checkpoint
 from fergan.checkpoint import CONFIG, WEIGHTS, Checkpoint
@@ -52,6 +55,13 @@ def test_weights_are_half_and_pure_safetensors(folder):
             "emotions must be of type str",
         ),
         ({"config": [8]}, "config in config.json must be a dict"),
+        ({"data": None}, "data in config.json must be a str, got None"),
+        ({"step": None}, "step in config.json must be a whole number of 0 or more, got None"),
+        ({"step": True}, "step in config.json must be a whole number of 0 or more, got True"),
+        ({"images_seen": "many"}, "images_seen in config.json must be a whole number .* got 'many'"),
+        ({"images_seen": 7.5}, "images_seen in config.json must be a whole number .* got 7.5"),
+        ({"images_seen": -1}, "images_seen in config.json must be a whole number .* got -1"),
+        ({"images_seen": 10**400}, "images_seen in config.json must be a whole number .* got 1000"),
         ({"sha256": "0" * 64}, "do not belong together"),
         ({"config": {"width": 16, "discriminator_width": 8}}, "has the shape"),
     ],
@@ -61,6 +71,20 @@ def test_refusals(folder, changes, words):
     with pytest.raises(ValueError, match=words) as caught:
         checkpoint.load(folder)
     assert str(folder) in str(caught.value)
+
+
+def test_what_a_config_leaves_out_is_told_too(folder):
+    assert checkpoint.describe(folder).config == asdict(MODELS["cgan"]["fixed"].config(**SMALL))
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_weights_that_are_not_finite_are_refused(folder, value):
+    weights = load_file(folder / WEIGHTS)
+    weights["embed.bias"][0] = value
+    save_file(weights, folder / WEIGHTS)
+    edit(folder, sha256=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest())
+    with pytest.raises(ValueError, match="cgan: the weight embed.bias is not finite; fetch it again"):
+        checkpoint.load(folder)
 
 
 def test_a_missing_and_an_unknown_layer_are_refused(folder):

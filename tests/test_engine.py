@@ -115,6 +115,20 @@ def test_bad_sources_get_a_sentence(house, tmp_path, monkeypatch):
         Engine([tmp_path])
 
 
+def test_a_folder_without_a_model_is_refused_beside_others(house, tmp_path):
+    for seen in ("0000000064", "0000000128"):
+        shutil.copytree(house / "acgan", tmp_path / "run" / "checkpoints" / seen)
+    newest = tmp_path / "run" / "checkpoints" / "0000000128"
+    for source in (tmp_path / "run", tmp_path):
+        with pytest.raises(ValueError) as caught:
+            Engine([house, source])
+        assert str(caught.value) == f"No model found in {source}; name one of its checkpoints, as {newest}."
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ValueError, match=r"^No model found in \S+empty\.$"):
+        Engine([house, tmp_path / "empty"])
+    assert "0000000128" in Engine([house, newest]).models
+
+
 def test_one_place_may_stand_alone(house):
     assert sorted(Engine(house).models) == sorted(Engine(str(house)).models) == ["acgan", "big", "cgan"]
 

@@ -1,12 +1,18 @@
 import io
+import struct
+import subprocess
+import sys
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
-from fergan.images import enlarge, fit, from_array, from_photo, sheet, to_array, to_model, to_pixels
+from fergan.images import enlarge, fit, from_array, from_photo, sheet, to_array, to_model, to_pixels, upright
+from tests import factory
 
 
 def test_every_level_survives_the_round_trip():
@@ -95,6 +101,36 @@ def test_exif_turns_the_photo(turn, corner):
     assert np.asarray(photo).sum() == 255
 
 
+def sideways(tag: int, value: int) -> bytes:
+    """EXIF of a picture that lies on its side, with one more tag, as a number of 4 bytes."""
+    entries = sorted([(0x0112, 3, 6 << 16), (tag, 4, value)])  # kinds 3 and 4: 2 bytes on the left, and 4
+    body = b"".join(struct.pack(">HHII", number, kind, 1, held) for number, kind, held in entries)
+    return b"Exif\0\0MM\0*\0\0\0\x08\0\x02" + body + bytes(4)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_exif_that_cannot_be_written_again_turns_the_photo(kind):
+    """Pillow's own exif_transpose packs all of it anew: 70,000 bits a sample are too many for it."""
+    picture = Image.new("RGB", (40, 20), "red")
+    photo = from_photo(saved(picture, kind, exif=sideways(258, 70_000)))
+    assert (photo.size, "exif" in photo.info) == ((20, 40), False)
+
+
+@pytest.mark.parametrize("harm", [b"", b"II", b"hello", b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x04\0\0\0\x01\0"])
+def test_harmed_exif_turns_nothing(harm):
+    photo = from_photo(saved(Image.new("L", (40, 20)), exif=b"Exif\0\0" + harm))
+    assert photo.size == (40, 20)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_xmp_turns_nothing(kind):
+    """As in browsers, which show the photo that faces are chosen on."""
+    packet, info = '<rdf:Description tiff:Orientation="6"/>', PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", packet)
+    more = {"pnginfo": info} if kind == "PNG" else {"xmp": packet.encode()}
+    assert from_photo(saved(Image.new("L", (40, 20)), kind, **more)).size == (40, 20)
+
+
 def test_what_is_clear_becomes_white():
     picture = Image.new("RGBA", (2, 1), (10, 20, 30, 255))
     picture.putpixel((1, 0), (10, 20, 30, 0))
@@ -115,6 +151,44 @@ def test_sixteen_bits_become_eight():
     photo = from_photo(saved(Image.fromarray(levels)))
     assert photo.mode == "L"
     assert np.asarray(photo).tolist() == [[0, 100, 255]]
+
+
+@pytest.mark.parametrize("mode", ["I;16", "I;16B", "I"])
+def test_each_level_of_sixteen_bits_is_rounded(mode):
+    levels = np.arange(65536).reshape(128, 512)
+    deep = Image.frombytes(
+        mode, (512, 128), levels.astype({"I;16": "<u2", "I;16B": ">u2", "I": "i4"}[mode]).tobytes()
+    )
+    assert np.array_equal(upright(deep), (levels / 257).round())
+
+
+@pytest.mark.parametrize("mode", ["LA", "PA", "RGBA"])
+def test_every_share_of_what_is_clear_is_laid_on_white(mode, monkeypatch):
+    """By strips of some rows each, of which the last is shorter."""
+    monkeypatch.setattr("fergan.images._STRIP", 256 * 10)
+    levels, clear = np.meshgrid(np.arange(256, dtype=np.uint8), np.arange(256, dtype=np.uint8))
+    grey = Image.merge("LA", (Image.fromarray(levels), Image.fromarray(clear)))
+    picture = upright(grey.convert("RGBA").convert(mode))
+    share = clear / 255
+    found = np.asarray(picture, int).reshape(256, 256, -1)
+    assert picture.mode == ("L" if mode == "LA" else "RGB")
+    assert np.abs(found - (share * levels + (1 - share) * 255)[..., None]).max() <= 1
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="only Linux says how much memory was held")
+@pytest.mark.parametrize(("mode", "most"), [("I;16", 5), ("LA", 7)])
+def test_a_large_photo_is_held_about_once(tmp_path, mode, most):
+    """What Pillow opens takes 2 and 4 bytes a pixel, what is made of it 1."""
+    (tmp_path / "photo.png").write_bytes(saved(Image.new(mode, (4096, 4096)), compress_level=1))
+    code = (
+        "import sys; from pathlib import Path; from fergan.images import from_photo, Image\n"
+        "def held(key): return next(int(l.split()[1]) for l in open('/proc/self/status') if l.startswith(key))\n"
+        "content = Path(sys.argv[1]).read_bytes(); Image.init(); before = held('VmRSS')\n"
+        "from_photo(content); print((held('VmHWM') - before) / 4096**2 * 1024)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "photo.png")]
+    said = subprocess.run(command, env=factory.environment(), capture_output=True, text=True, check=True)
+    assert float(said.stdout) < most
 
 
 @pytest.mark.parametrize(("mode", "due"), [("1", "L"), ("L", "L"), ("P", "L"), ("RGB", "RGB")])

@@ -257,6 +257,14 @@ def test_a_film_that_cannot_be_made_is_refused_at_once(ask, wrong, sentence):
     assert sentence in ask("film", asked | wrong)["error"]
 
 
+def test_the_way_back_counts_only_where_a_film_takes_it(ask):
+    asked = {"model": "acgan", "moments": [HALF] * 10, "seconds": 5, "kind": "mp4", "width": 256}
+    assert "would have 1250" in ask("film", {**asked, "loop": True})["error"]
+    begun = ask("film", {**asked, "loop": False})  # 1126, of at most 1200
+    assert "job" in begun, begun
+    ask("stop", begun["job"])
+
+
 @pytest.mark.parametrize("loop", [True, False])
 def test_a_film_knows_how_many_frames_it_has(loop, styled):
     film = blend.Film("acgan", (blend.parse(HALF), blend.parse(SAD)), 0.4, loop, "webp", 256)

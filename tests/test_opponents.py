@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from fergan import opponents, quiz
 from fergan.engine import Engine
@@ -64,6 +65,18 @@ def test_runs_that_hold_no_discriminator_are_refused(opponent, tmp_path, facts, 
     states.save(tmp_path / states.FILE, tensors, {**told, **facts})
     with pytest.raises(ValueError, match=f"holds no discriminator that can be used: .*({sentence})"):
         opponents.load(tmp_path, torch.device("cpu"))
+
+
+def test_what_float16_cannot_hold_is_not_written(tmp_path):
+    network = torch.nn.BatchNorm1d(2)
+    network.num_batches_tracked.fill_(100_000)  # a count is no weight: it stays whole
+    opponents.save(tmp_path, network)
+    before = (tmp_path / opponents.FILE).read_bytes()
+    assert int(load_file(tmp_path / opponents.FILE)["discriminator.num_batches_tracked"]) == 100_000
+    torch.nn.init.constant_(network.bias, 1e6)
+    with pytest.raises(ValueError, match=r"discriminator\.bias is not finite in float16"):
+        opponents.save(tmp_path, network)
+    assert (tmp_path / opponents.FILE).read_bytes() == before
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path):

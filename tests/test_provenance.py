@@ -3,6 +3,8 @@ import json
 import subprocess
 import sys
 
+import av
+import numpy as np
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -101,6 +103,38 @@ def test_pictures_of_others_are_refused(tmp_path):
         provenance.read(b"")
     with pytest.raises(FileNotFoundError):
         provenance.read(tmp_path / "none.png")
+
+
+SDP = b"v=0\no=- 0 0 IN IP4 127.0.0.1\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\na=rtpmap:96 H264/90000\n"
+
+
+@pytest.mark.parametrize("kind", ["mp4", "matroska"])
+def test_of_films_only_our_own_kind_is_opened(tmp_path, kind):
+    """An SDP would be listened for: FFmpeg is told what a film is, and guesses nothing."""
+    file = io.BytesIO()
+    with av.open(
+        file, "w", format=kind, options={"movflags": "use_metadata_tags"} if kind == "mp4" else {}
+    ) as film:
+        film.metadata[provenance.KEY] = RECORD.json()
+        stream = film.add_stream("libx264", rate=1)
+        stream.width = stream.height = 16
+        film.mux(stream.encode(av.VideoFrame.from_ndarray(np.zeros((16, 16, 3), np.uint8))))
+        film.mux(stream.encode())
+    (tmp_path / "film").write_bytes(file.getvalue())
+    for source in (file.getvalue(), tmp_path / "film"):
+        if kind == "mp4":
+            assert provenance.read(source) == RECORD
+        else:
+            with pytest.raises(ValueError, match="not a picture"):
+                provenance.read(source)
+
+
+def test_a_text_that_names_a_port_is_not_listened_for(monkeypatch):
+    opened, told = av.open, []
+    monkeypatch.setattr(av, "open", lambda *given, **named: told.append(named) or opened(*given, **named))
+    with pytest.raises(ValueError, match="not a picture"):
+        provenance.read(SDP)
+    assert told == [{"format": "mp4"}]
 
 
 @pytest.mark.parametrize(

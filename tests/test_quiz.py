@@ -83,6 +83,16 @@ def test_modes_follow_from_what_there_is(weights, fer, alone):
     assert list(Quiz(Engine([weights], device="cpu", real_faces=fer)).answers) == ["real", "which"]
 
 
+def test_a_config_may_leave_its_size_to_the_default(weights, tmp_path):
+    shutil.copytree(weights / "acgan", tmp_path / "acgan")
+    path = tmp_path / "acgan" / "config.json"
+    described = json.loads(path.read_text())
+    del described["config"]["image_size"], described["config"]["channels"]
+    path.write_text(json.dumps(described))
+    player = Quiz(Engine([tmp_path, weights / "cgan"], device="cpu"))
+    assert player.deal("which")[0].shape == (ROUNDS, 48, 48)
+
+
 def test_real_and_fake_come_alike_and_show_the_same_emotions(both):
     found = rounds(both)
     real = [one.emotion for one in found if one.model is None]

@@ -11,6 +11,7 @@ from fergan.data import SPLITS, load
 from fergan.emotions import EMOTIONS
 from tests import factory
 from tests.test_data import N, same, votes_of
+from tests.test_images import sideways
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
@@ -141,6 +142,19 @@ def test_sixteen_bits_and_clear_pixels_are_read_as_photos_are(tmp_path):
     Image.fromarray(ramp.astype(np.float32)).save(tmp_path / "sad" / "c.tiff")
     with pytest.raises(ValueError, match="c.tiff cannot be read as an image: its pixels are floating-point"):
         load(tmp_path, cache=None)
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif"])
+def test_pictures_that_lie_on_their_side_are_turned(tmp_path, suffix):
+    (tmp_path / "sad").mkdir()
+    upright = np.repeat(np.linspace(0, 255, 48).astype(np.uint8)[:, None], 48, axis=1)
+    lying = Image.fromarray(upright).transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    # of BitsPerSample no JPEG and no PNG says 70,000: Pillow itself could not write it again
+    lying.save(tmp_path / "sad" / f"a.{suffix}", exif=exif if suffix == "tif" else sideways(258, 70_000))
+    found = load(tmp_path, cache=None).images[0, 0].numpy()
+    assert np.abs(found.astype(int) - upright).max() <= 12
 
 
 def test_wide_photos_keep_their_middle_square(tmp_path):

@@ -57,6 +57,15 @@ def test_embedders_and_real_faces_stay_at_home(tmp_path, weights):
     }
 
 
+def test_a_readme_is_utf_8_whatever_the_machine_reads(tmp_path, monkeypatch):
+    monkeypatch.setattr("io.text_encoding", lambda encoding, stacklevel=2: encoding or "cp1252")
+    for name in ("app.py", "LICENSE"):
+        (tmp_path / name).touch()
+    (tmp_path / "requirements.txt").write_bytes("# Gau\u00df\nnumpy\n".encode())
+    (tmp_path / "README.md").write_bytes("---\nemoji: \U0001f642\n---\n".encode())
+    assert push.space_files(tmp_path)["README.md"] == (tmp_path / "README.md").read_bytes()
+
+
 def test_versions_are_pinned_to_what_runs_here(space):
     lines = [line for line in space["requirements.txt"].decode().splitlines() if line[0] not in "#-"]
     asked = [line for line in (ROOT / "requirements.txt").read_text().splitlines() if line[0] != "#"]

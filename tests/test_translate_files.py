@@ -86,6 +86,18 @@ def test_a_profile_of_other_colours_is_left_out(ask, photo):
         assert "icc_profile" not in found.info
 
 
+def test_a_profile_that_came_in_part_is_left_out(ask, photo):
+    file = io.BytesIO()
+    part = b"ICC_PROFILE\0\x01\x02" + b"x" * 20  # the first of two
+    photo.save(file, "JPEG", extra=b"\xff\xe2" + (len(part) + 2).to_bytes(2, "big") + part)
+    with Image.open(io.BytesIO(file.getvalue())) as found:
+        assert found.info["icc_profile"] is None
+    _, content = saved(ask, file.getvalue())
+    with Image.open(io.BytesIO(content)) as found:
+        assert found.size == photo.size
+        assert "icc_profile" not in found.info
+
+
 # --- films ---
 
 

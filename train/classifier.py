@@ -307,7 +307,7 @@ def cross_validate(config: TrainConfig, parts: Parts, accelerator: Accelerator) 
         name, folder = f"{number + 1} of {config.folds}", config.folder / f"fold-{number + 1:02d}"
         done = folder / report.REPORT
         if config.resume and done.is_file():
-            told = json.loads(done.read_text())
+            told = json.loads(done.read_text("utf-8"))
             check(done, told, identity(config, parts, name))
             found.append(told["metrics"]["held_out"]["accuracy"])
             continue

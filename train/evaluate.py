@@ -231,7 +231,7 @@ def write(folder: Path, described: checkpoint.Checkpoint, pictures: dict[str, by
         checkpoint.replace_file(folder / name, picture)
     there = [name for name in PICTURES if (folder / name).is_file()]
     checkpoint.replace_file(folder / "README.md", write_card(described, there).encode())
-    config = json.loads((folder / checkpoint.CONFIG).read_text())
+    config = json.loads((folder / checkpoint.CONFIG).read_text("utf-8"))
     config["metrics"] = described.metrics
     checkpoint.replace_file(folder / checkpoint.CONFIG, (json.dumps(config, indent=2) + "\n").encode())
 

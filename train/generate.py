@@ -219,7 +219,7 @@ def files(folder: Path) -> dict[str, Path]:
         ValueError: no data set, or faces that are not drawn yet.
     """
     try:
-        asked = json.loads((folder / ORDER).read_text())
+        asked = json.loads((folder / ORDER).read_text("utf-8"))
         config = GenerateConfig((asked["weights"],), **{name: asked[name] for name in KEPT})
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
@@ -254,7 +254,7 @@ def generate(config: GenerateConfig, state: PartialState) -> str:
     painter, folder = Painter(Path(config.checkpoints[0]), state.device), Path(config.out)
     asked = json.dumps(order(config, painter.described), indent=2) + "\n"
     place = folder / ORDER
-    if place.is_file() and place.read_text() != asked:
+    if place.is_file() and place.read_text("utf-8") != asked:
         raise ValueError(f"{folder} holds another data set (see {place}): name another folder with --out.")
     if state.is_main_process:
         folder.mkdir(parents=True, exist_ok=True)

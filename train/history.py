@@ -120,7 +120,7 @@ def lines(run: Path) -> list[dict[str, Any]]:
         ValueError: lines that are not JSON.
     """
     path = run / "log.jsonl"
-    written = path.read_text().splitlines() if path.is_file() else []
+    written = path.read_text("utf-8").splitlines() if path.is_file() else []
     try:
         return [json.loads(line) for line in written]
     except ValueError as error:

@@ -151,15 +151,15 @@ def push_static(config: PushConfig) -> str:
 def space_files(root: Path) -> dict[str, bytes]:
     """The page as a Gradio Space: exactly the app's files, by name.
 
-    It runs on CPUs, where a face takes 3 ms. ZeroGPU has nothing to guard: the app never asks for CUDA in such
+    It runs on CPUs, where a face takes 4 to 8 ms. ZeroGPU has nothing to guard: the app never asks for CUDA in such
     a Space, and without a function for it ZeroGPU would not start one; hence cpu-basic in the README's head.
 
     Raises:
         FileNotFoundError, ValueError: no app there, a broken checkpoint, or a version that does not fit.
     """
     files = {name: (root / name).read_bytes() for name in ("app.py", "LICENSE")}
-    files["requirements.txt"] = (PINS + pinned((root / "requirements.txt").read_text())).encode()
-    files["README.md"] = space_readme((root / "README.md").read_text()).encode()
+    files["requirements.txt"] = (PINS + pinned((root / "requirements.txt").read_text("utf-8"))).encode()
+    files["README.md"] = space_readme((root / "README.md").read_text("utf-8")).encode()
     for path in sorted((root / "fergan").rglob("*")):
         inside = path.relative_to(root)
         hidden = any(part.startswith((".", "__pycache__")) for part in inside.parts)

@@ -53,7 +53,7 @@ def facts(folder: Path) -> dict[str, Any] | None:
     for name in (REPORT, checkpoint.CONFIG):
         if (path := folder / name).is_file():
             try:
-                found: dict[str, Any] = json.loads(path.read_text())
+                found: dict[str, Any] = json.loads(path.read_text("utf-8"))
             except ValueError as error:
                 raise ValueError(f"{path} is no JSON: {error}.") from error
             return found if found.get("model") == "classifier" else None
@@ -91,7 +91,7 @@ def folds(folder: Path) -> str | None:
     path = folder / "folds.json"
     if not path.is_file():
         return None
-    told = json.loads(path.read_text())
+    told = json.loads(path.read_text("utf-8"))
     return f"{folder.name}: {len(told['accuracy'])} folds, {told['mean']:.1%} ± {told['deviation']:.1%}"
 
 

@@ -106,11 +106,7 @@ def _numbers(values: Any, shown: Mapping[str, Metric]) -> dict[str, dict[str, An
     for name, metric in shown.items():
         value = values.get(name)
         if is_number(value):
-            whole = metric.form.endswith("d")
-            found[name] = {
-                "shown": metric.show(int(value) if whole else value),
-                "merit": merit(metric, value),
-            }
+            found[name] = {"shown": metric.show(value), "merit": merit(metric, value)}
     return found
 
 

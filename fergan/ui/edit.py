@@ -100,7 +100,8 @@ class Edit:
             ValueError: no picture, or what `apply` refuses.
         """
         photo = from_photo(content)
-        changed, profile = self.apply(engine, photo).photo, photo.info.get("icc_profile", b"")
+        changed = self.apply(engine, photo).photo
+        profile = photo.info.get("icc_profile") or b""  # Pillow says None of one that came in part
         changed.info = {}
         if profile[16:20] == {"RGB": b"RGB ", "L": b"GRAY"}[changed.mode]:
             changed.info["icc_profile"] = profile

@@ -72,7 +72,7 @@ def build(engine: Engine) -> None:
 def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
     """What the page may ask, as `await server.<name>(fields)`; nobody reads faces where there is no judge."""
     answers = answering()
-    aside = answering()  # a gate of its own: no face waits because others are being read
+    aside, dropped = answering(), answering()  # gates of their own: no face waits for a reading or a file
 
     @answers
     def draw(fields: Any) -> Answer:
@@ -92,7 +92,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
             raise ValueError(f"There is nothing named {kind!r} to save.")
         return handed(file)
 
-    @answers
+    @dropped
     def restore(fields: Any) -> Answer:
         return _settings(str(fields), engine)
 
@@ -117,6 +117,10 @@ def _settings(encoded: str, engine: Engine) -> Answer:
     notes = []
     if sum(weight > 0 for weight in record.emotion.values()) > 1:
         notes.append(f"It blends emotions; this tab shows the strongest, {emotion}.")
+    if record.moments:
+        notes.append("It is a film; this tab shows where it begins: open it in Mix to play it.")
+    if record.coarse_seed is not None:
+        notes.append("Its pose and shape are another face's: open it in Mix.")
     if record.weights and record.weights != engine.fingerprint(record.model):
         notes.append("The model has been trained anew since: it draws another face from this seed.")
     return {

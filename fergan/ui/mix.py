@@ -66,7 +66,8 @@ def build(engine: Engine) -> None:
 
 def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
     """What the page may ask, as `await server.<name>(fields)`; nobody reads faces where there is no judge."""
-    answers, aside, slowly = answering(), answering(), answering()  # no face waits for a reading or a film
+    answers = answering()
+    aside, dropped, slowly = answering(), answering(), answering()  # no face waits for these
     jobs = Jobs()
 
     @answers
@@ -82,7 +83,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
         width = LARGE if kind == "large" else None
         return handed(blend.face_file(engine, str(fields.get("model")), moment, width))
 
-    @answers
+    @dropped
     def restore(fields: Any) -> Answer:
         return blend.settings(received(str(fields)), engine)
 
@@ -95,7 +96,8 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
     @slowly
     def film(fields: Any) -> Answer:
         asked = blend.Film.parse(fields)
-        engine.animate(asked.model, asked.moments, asked.steps)  # refuses now, draws nothing yet
+        # refuses now, draws nothing yet
+        engine.animate(asked.model, asked.moments, asked.steps, loop=asked.loop)
         return {"job": jobs.start(lambda told: asked.file(engine, told), asked.frames)}
 
     @aside

@@ -5,7 +5,7 @@ from typing import Any
 from fergan.engine import JUDGE, Engine
 from fergan.engine import TYPICAL as TYPICAL
 from fergan.engine import VARIETY as VARIETY
-from fergan.metrics import METRICS
+from fergan.metrics import METRICS, is_number
 
 TITLES = {
     "cgan": "cGAN",
@@ -121,9 +121,11 @@ def _line(engine: Engine, name: str) -> str:
 
 def _terms(engine: Engine, name: str) -> list[tuple[str, str]]:
     metrics = engine.models[name].metrics
-    measured = [(METRICS[name], value) for name, value in metrics.items() if name in METRICS]
+    known = [(METRICS[name], value) for name, value in metrics.items() if name in METRICS]
     return origin(engine, name) + [
-        (f"{metric.title}: {metric.meaning}", metric.show(value)) for metric, value in measured
+        (f"{metric.title}: {metric.meaning}", metric.show(value))
+        for metric, value in known
+        if is_number(value)  # a checkpoint may say anything of itself
     ]
 
 
