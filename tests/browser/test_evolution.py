@@ -106,6 +106,15 @@ def test_scrubbing_shows_each_step_and_asks_nothing(watch):
     assert set(asked) <= {"read"}  # the judge on the tab Generate may be late
 
 
+def test_a_copied_link_has_no_token(watch):
+    page = watch("&__sign=secret")
+    page.evaluate("() => { navigator.clipboard.writeText = async (text) => { window.copied = text; }; }")
+    page.get_by_role("button", name="Copy link").click()
+    page.wait_for_function("window.copied")
+    assert re.search(r"/\?tab=evolution&model=acgan$", page.evaluate("copied"))
+    assert "__sign=secret" in page.url
+
+
 def test_curves_have_the_chosen_step_marked(watch):
     page = watch("&seen=200")
     expect(value(page, "Losses of AC-GAN", "opponent")).to_have_text("0.25")

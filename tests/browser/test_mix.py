@@ -14,7 +14,7 @@ from fergan.engine import Engine
 from fergan.ui import models
 from fergan.ui.blend import PLACES
 from fergan.ui.sheet import data_uri
-from tests.browser.conftest import cut_off
+from tests.browser.conftest import cut_off, until
 from tests.browser.test_page import drop
 from tests.test_mix import styled, styled_weights  # noqa: F401 - fixtures
 
@@ -331,6 +331,9 @@ def test_history_brings_faces_back_after_a_reload(mix):
     page.locator(".mix-history summary").click()
     page.get_by_role("button", name="sad, seed 21", exact=True).click()
     expect(said(page)).to_have_text("sad, seed 21, by AC-GAN.")
+    first = page.locator(".mix-past button").first
+    expect(first).to_have_attribute("title", "sad, seed 21")  # once it was looked at for a while
+    expect(first).to_be_focused()
     page.get_by_role("button", name="Forget them").click()
     expect(page.locator(".mix-past button")).to_have_count(0)
 
@@ -343,6 +346,26 @@ def test_a_first_face_that_does_not_come_is_told_and_retried(visit):
     page.unroute(REQUESTS)
     page.locator(".mix-face").get_by_role("button", name="Retry").click()  # which nothing covers
     page.wait_for_selector(".mix-face img[src]")
+
+
+def test_small_faces_that_were_lost_come_with_the_next_wish(visit):
+    lost = []
+
+    def lose(route):
+        body = (route.request.post_data or "").replace(" ", "")
+        if '"fn_name":"draw"' in body and body.count('"seed"') > 1:
+            lost.append(route)
+            route.abort()
+        else:
+            route.continue_()
+
+    page = visit("?tab=mix&model=acgan", before=lambda page: page.route(REQUESTS, lose))
+    until(page, lambda: lost)
+    page.wait_for_timeout(1000)
+    assert len(lost) == 1  # the server is not asked again and again
+    page.unroute(REQUESTS)
+    page.keyboard.press("4")
+    expect(page.locator(".mix-row img:not([src])")).to_have_count(0)
 
 
 def test_a_face_that_came_among_the_small_ones_is_read_when_it_is_retried(mix):

@@ -145,6 +145,54 @@ def test_a_film_is_saved_and_restores_its_moments(mix, tmp_path, kind, name):
     expect(other.locator(".mix-moments li")).to_have_count(2)
 
 
+def test_a_lost_answer_does_not_end_a_film(mix):
+    page = mix()
+    moments(page, "happy", "sad")
+    page.get_by_role("slider", name="Seconds a step").fill("0.4")
+    lost = []
+
+    def lose(route):
+        if route.request.post_data_json["fn_name"] == "progress" and len(lost) < 3:
+            lost.append(route)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route(REQUESTS, lose)
+    with page.expect_download():
+        page.get_by_role("button", name="Save film").click()
+    assert len(lost) == 3
+
+
+def test_a_film_that_failed_in_a_hidden_tab_is_told_when_the_tab_is_opened(mix):
+    page = mix()
+    moments(page, "happy", "sad")
+    page.get_by_role("slider", name="Seconds a step").fill("0.4")
+    held = []
+
+    def spoil(route):
+        asked = route.request.post_data_json
+        if asked["fn_name"] == "progress":
+            held.append(asked)
+            page.get_by_role("tab", name="Generate").click()
+            route.continue_(post_data={**asked, "data": "another"})
+        else:
+            route.continue_()
+
+    page.evaluate(  # a second is 20 ms
+        "() => { const set = setInterval; window.setInterval = (tell, ms) => set(tell, ms / 50); }"
+    )
+    page.route(REQUESTS, spoil)
+    page.get_by_role("button", name="Save film").click()
+    until(page, lambda: held)
+    notice = page.locator(".mix .notice p")
+    expect(notice).to_have_text("This film is not being made any more; start it anew.")
+    page.wait_for_timeout(500)
+    assert page.locator(".mix .notice").evaluate("notice => !notice.hidden")
+    page.get_by_role("tab", name="Mix").click()
+    expect(page.locator(".mix .notice")).to_have_attribute("hidden", "")
+
+
 def test_a_file_being_made_can_be_stopped(mix):
     page = mix()
     moments(page, "happy", "sad", "fear", "angry")

@@ -211,6 +211,30 @@ def test_the_link_restores_the_page(visit, address):
     assert faces(again) == faces(page)
 
 
+def test_a_link_that_is_handed_out_has_no_token(visit):
+    page = visit("?__theme=dark&__sign=secret")
+    page.evaluate(
+        """() => {
+            window.told = [];
+            navigator.clipboard.writeText = async (text) => { told.push(text); };
+            window.parent = {postMessage: ({queryString}) => told.push(queryString)};
+        }"""
+    )
+    page.keyboard.press("6")
+    expect(page).to_have_url(re.compile("emotion=surprise"))
+    places = {"Generate": ".generate", "Mix": ".mix"}
+    for count, (tab, place) in enumerate(places.items(), 1):
+        page.get_by_role("tab", name=tab).click()
+        button = page.locator(f"{place} [data-do=copy-link]").first
+        button.click()
+        page.wait_for_function(f"told.filter((text) => text.startsWith('http')).length === {count}")
+    told = page.evaluate("told")
+    assert "?tab=generate&model=acgan&emotion=surprise&seed=7&count=16&variety=70" in told
+    assert not [text for text in told if "__" in text or "secret" in text]
+    assert "__theme=dark" in page.url  # the frame's own address stays
+    assert "__sign=secret" in page.url
+
+
 def test_a_face_of_a_link_does_not_block_another_tab(browser, address):
     page = browser.new_page()
     held, let_go = held_back(page, "draw")

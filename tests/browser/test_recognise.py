@@ -246,6 +246,24 @@ def test_many_files_become_a_table(opened, engine, face):
     assert table[1]["error"].startswith("This file is not a picture")
 
 
+def test_many_files_outlast_a_gap_in_the_network(opened, face):
+    page = opened()
+    gap = []
+
+    def lose(route):
+        if len(gap) < 1 and (route.request.post_data_json or {}).get("fn_name") == "recognise":
+            gap.append(route)
+            route.abort()
+        else:
+            route.continue_()
+
+    page.route("**/component_server/**", lose)
+    choose(page, *[(f"{number}.png", face) for number in range(3)])
+    expect(page.locator(".batch-head p")).to_have_text("No answer for 0.png: trying again")
+    state(page, "batch-done")
+    expect(page.locator(".batch-head p")).to_have_text("3 faces in 3 files.")
+
+
 def test_many_files_can_be_stopped(opened, face):
     page = opened()
     held = []
@@ -285,6 +303,71 @@ def test_the_camera_goes_off_with_the_tab(opened):
     page.get_by_role("tab", name="Generate").click()
     page.get_by_role("tab", name="Recognise").click()
     state(page, "empty")
+
+
+def keep_the_camera(page):
+    """Keeps the stream that the page is given, to end it as an unplugged camera does."""
+    page.evaluate(
+        """() => {
+            const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+            navigator.mediaDevices.getUserMedia = async (wish) => window.camera = await ask(wish);
+        }"""
+    )
+
+
+def hide(page):
+    """What a browser does whose tab goes to the back."""
+    page.evaluate(
+        """() => {
+            Object.defineProperty(document, 'hidden', {configurable: true, get: () => true});
+            document.dispatchEvent(new Event('visibilitychange'));
+        }"""
+    )
+
+
+def unplug(page):
+    page.evaluate(
+        "() => window.camera.getTracks().forEach((track) => track.dispatchEvent(new Event('ended')))"
+    )
+
+
+@pytest.mark.parametrize("way", [hide, unplug])
+def test_the_camera_goes_off_with_the_window_and_the_plug(opened, way):
+    page = opened(permissions=["camera"])
+    keep_the_camera(page)
+    page.get_by_role("button", name="Use camera").click()
+    state(page, "live")
+    way(page)
+    state(page, "empty")
+    assert not page.evaluate("window.camera.active")
+    expect(page.get_by_role("button", name="Use camera")).to_be_visible()
+    expect(page.locator(".recognise .notice", has_text="The camera is gone")).to_have_count(
+        int(way is unplug)
+    )
+
+
+def test_what_was_read_outlasts_a_refused_camera_and_file(opened, engine, face):
+    page = opened()
+    choose(page, ("face.png", face))
+    _, words = expected(engine, face)
+    expect(said(page)).to_have_text(words)
+    ask_a_camera_that_is_not_allowed(page)
+    notice = page.locator(".recognise .notice")
+    expect(notice).to_contain_text("The camera was not allowed.")
+    page.evaluate("() => { FileReader.prototype.readAsDataURL = function () { this.onerror(); }; }")
+    page.evaluate(
+        "() => Object.defineProperty(FileReader.prototype, 'error', {get: () => new Error('Gone.')})"
+    )
+    choose(page, ("other.png", face))
+    expect(notice).to_contain_text("other.png: Gone.")
+    state(page, "done")
+    expect(said(page)).to_have_text(words)
+    choose(page, ("a.png", face), ("b.png", face))
+    state(page, "batch-done")
+    page.get_by_role("button", name="Use camera").click()
+    expect(notice).to_contain_text("The camera was not allowed.")
+    state(page, "batch-done")
+    expect(page.locator(".batch tbody tr")).to_have_count(2)
 
 
 def test_a_camera_that_is_not_allowed_gets_a_sentence(opened):

@@ -12,6 +12,7 @@ from tests.browser.conftest import (
     held_back,
     until,
 )
+from tests.browser.test_recognise import hide, keep_the_camera, unplug
 from tests.browser.test_translate import CHANGED, address, choose, done, opened, said, shown, state  # noqa: F401 - fixtures
 from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
 from tests.test_translate import translating, translating_weights  # noqa: F401 - fixtures
@@ -136,6 +137,23 @@ def test_after_the_camera_the_photo_is_back(done):
     page.get_by_role("tab", name="Translate").click()
     state(page, "done")
     expect(said(page)).to_contain_text("Face 1 of 2")
+    assert np.array_equal(shown(page), changed)
+
+
+@pytest.mark.parametrize("way", [hide, unplug])
+def test_the_camera_goes_off_with_the_window_and_the_plug(done, way):
+    page = done(permissions=["camera"])
+    changed = shown(page)
+    keep_the_camera(page)
+    page.get_by_role("button", name="Use camera").click()
+    page.wait_for_function("document.querySelector('.translate').dataset.pictures > 1")
+    way(page)
+    state(page, "done")
+    assert not page.evaluate("window.camera.active")
+    expect(page.get_by_role("button", name="Use camera")).to_be_visible()
+    expect(page.locator(".translate .notice", has_text="The camera is gone")).to_have_count(
+        int(way is unplug)
+    )
     assert np.array_equal(shown(page), changed)
 
 

@@ -270,6 +270,16 @@ def test_a_model_that_does_not_come_leaves_the_others(visit):
     visit.faults[:] = [fault for fault in visit.faults if "Failed to load resource" not in fault]
 
 
+def test_another_model_may_be_chosen_while_the_first_one_comes(visit):
+    held = []
+    page = visit(before=lambda page: page.route("**/models/acgan.onnx*", lambda route: held.append(route)))
+    expect(page.locator(".loading")).to_contain_text("Downloading: 14 of")
+    page.get_by_role("combobox", name="Model").select_option("Conditional GAN")
+    held[0].continue_()
+    expect(said(page)).to_have_text("happy, seed 7, by Conditional GAN.")
+    expect(page.get_by_role("alert")).to_be_hidden()
+
+
 def test_a_file_that_is_no_network_is_told(visit):
     def damage(route):
         route.fulfill(body=b"\0" * len(route.fetch().body()))
@@ -280,12 +290,21 @@ def test_a_file_that_is_no_network_is_told(visit):
 
 
 def test_faces_go_on_without_the_judge(visit):
-    page = visit(
-        before=lambda page: page.route("**/models/judge.onnx*", lambda route: route.fulfill(status=500))
-    )
+    asked = []
+
+    def refuse(route):
+        asked.append(route)
+        route.fulfill(status=500)
+
+    page = visit(before=lambda page: page.route("**/models/judge.onnx*", refuse))
     expect(page.locator(".judge")).to_contain_text("the server answers 500")
     page.get_by_role("button", name="fear", exact=True).click()
     expect(said(page)).to_contain_text("fear, seed 7")
+    assert len(asked) == 1  # not with each face
+    page.unroute("**/models/judge.onnx*")
+    page.locator(".judge").get_by_role("button", name="Retry").click()
+    expect(page.locator(".heard")).to_contain_text("The judge reads")
+    expect(page.locator(".judge").get_by_role("button", name="Retry")).to_be_hidden()
     visit.faults[:] = [fault for fault in visit.faults if "Failed to load resource" not in fault]
 
 

@@ -64,7 +64,7 @@ async function work() {
   working = true;
   try {
     while (onScreen?.key !== key()) {
-      await prepare();
+      while (!artist || !loaded.has(model().name)) await prepare(); // another may have been chosen meanwhile
       const {name, size, channels, noise} = model();
       const wish = {key: key(), model: model(), seed: state.seed, blend: shares()};
       const face = await artist.ask('draw', {name, seed: state.seed, blend: wish.blend, length: noise, size, channels, factor: FACTOR});
@@ -82,7 +82,6 @@ async function work() {
 /** The runtime and the model's file, downloaded when they are first needed. */
 async function prepare() {
   const wanted = model();
-  if (artist && loaded.has(wanted.name)) return;
   const total = wanted.bytes + (artist ? 0 : facts.wasm.bytes);
   let come = 0;
   const tell = (bytes) => {
@@ -131,12 +130,14 @@ function fail(sentence) {
 // --- the judge: one reading at a time, of what is on screen, and at most a quarter of the time ---
 
 const judge = $('.judge');
+const judgeRetry = judge.querySelector('button');
 let reader;         // the thread that reads
 let judging = false;
 let judged = null;  // {key, probabilities} of the last face that was read
 
-async function read() {
-  if (!facts.judge || judging) return;
+/** Reads the face on screen. A judge that has failed is tried again only when asked to, not with each face. */
+async function read({again = false} = {}) {
+  if (!facts.judge || judging || (judge.classList.contains('broken-judge') && !again)) return;
   judging = true;
   try {
     reader ??= await openJudge();
@@ -148,10 +149,14 @@ async function read() {
       await new Promise((done) => { setTimeout(done, 3 * (performance.now() - began)); });
     }
     settle();
-    judging = false;
   } catch (error) { // faces go on without
     judge.classList.add('broken-judge');
     say(judge.firstElementChild, error.message);
+    reader?.stop(); // a thread that has failed once is not asked again
+    reader = undefined;
+  } finally {
+    judging = false;
+    judgeRetry.hidden = !judge.classList.contains('broken-judge');
   }
 }
 
@@ -165,6 +170,7 @@ async function openJudge() {
   const thread = await start();
   await thread.ask('load', {name: 'judge', content});
   say(judge.firstElementChild, 'judge reads');
+  judge.classList.remove('broken-judge');
   return thread;
 }
 
@@ -278,6 +284,7 @@ document.addEventListener('click', ({target}) => {
   if (button?.dataset.save) save(button.dataset.save);
   if (button?.dataset.do === 'new-seed') newSeed();
   if (button?.dataset.do === 'retry') work();
+  if (button?.dataset.do === 'retry-judge') read({again: true});
 });
 document.addEventListener('keydown', (event) => {
   if (!field.keys.checked || event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;

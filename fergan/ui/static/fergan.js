@@ -75,6 +75,15 @@ async function copyText(text) {
   }
 }
 
+/** The address without Gradio's and the Hub's own parameters: on a private Space `__sign` is the token that opens it. */
+function linkToShare() {
+  const address = new URL(location.href);
+  for (const name of [...address.searchParams.keys()]) {
+    if (name.startsWith('__')) address.searchParams.delete(name);
+  }
+  return address.href;
+}
+
 /** Puts settings, but those that are null, into the address bar, and into the Hub's when the page is a Space. */
 function writeLink(settings) {
   const address = new URL(location.href);
@@ -91,7 +100,7 @@ function writeLink(settings) {
     return; // Safari takes 100 in half a minute, fewer than a hand on a slider makes: a later change is written
   }
   if (window.parent !== window) {
-    window.parent.postMessage({queryString: address.search}, 'https://huggingface.co');
+    window.parent.postMessage({queryString: new URL(linkToShare()).search}, 'https://huggingface.co');
   }
 }
 
@@ -101,10 +110,21 @@ function tellWrong(wrong, tab) {
   notify(`This link asks for what is not here (${wrong.join(', ')}); the rest of it is shown.`);
 }
 
-/** A setting that this browser keeps; it may forbid to. */
+/** A setting that this browser keeps; where it forbids to, or is full, it lasts a visit, and for all tabs. */
 const memory = {
-  get(name) { try { return localStorage.getItem(`fergan.${name}`); } catch { return null; } },
-  set(name, value) { try { localStorage.setItem(`fergan.${name}`, value); } catch { /* then it lasts a visit */ } },
+  visit: window.ferganMemory ??= new Map(),
+  get(name) {
+    if (this.visit.has(name)) return this.visit.get(name);
+    try { return localStorage.getItem(`fergan.${name}`); } catch { return null; }
+  },
+  set(name, value) {
+    try {
+      localStorage.setItem(`fergan.${name}`, value);
+      this.visit.delete(name);
+    } catch {
+      this.visit.set(name, String(value)); // as the browser would give it back
+    }
+  },
 };
 
 /** Whether a key press belongs to whoever has the focus: text, numbers, lists. */
@@ -187,14 +207,22 @@ function makeNotice() {
 
 let forgetting;
 
-/** Says a sentence at the tab's edge for a while, or nothing more. A dialog that is open hides what is outside it. */
+/**
+ * Says a sentence at the tab's edge for a while, or nothing more. A dialog that is open hides what is outside it. What
+ * is said in a hidden tab, as of a film that failed meanwhile, waits there until the tab is opened.
+ */
 function notify(sentence) {
   const notice = element.querySelector('.notice') ?? makeNotice();
   (element.querySelector('dialog[open]') ?? element.firstElementChild).append(notice);
   notice.querySelector('p').textContent = sentence;
   notice.hidden = !sentence;
-  clearTimeout(forgetting);
-  forgetting = setTimeout(() => { notice.hidden = true; }, 9000);
+  clearInterval(forgetting);
+  let seconds = 9; // on screen
+  if (sentence) forgetting = setInterval(() => {
+    if (!shown() || (seconds -= 1) > 0) return;
+    notice.hidden = true;
+    clearInterval(forgetting);
+  }, 1000);
 }
 
 /** Gives `take` what `ask` brings, or says why there is nothing; the button is busy until then. */
@@ -210,9 +238,12 @@ async function takeAnswer(button, ask, take) {
 /** Hands over the file that `ask` brings. */
 const saveAnswer = (button, ask) => takeAnswer(button, ask, (file) => { saveFile(file); notify(`Saved ${file.name}.`); });
 
+const PATIENCE = 12000; // ms without an answer
+
 /**
  * Hands over the file that the server makes aside: `begin` asks for it, the tab's verbs `progress` and `stop` tell how
- * far it is and give it up, and `paint(words, share, stop)` shows that; `paint()` nothing.
+ * far it is and give it up, and `paint(words, share, stop)` shows that; `paint()` nothing. The server goes on while the
+ * network is away, so a lost answer is asked for again, for PATIENCE.
  */
 async function saveJob(begin, paint) {
   let stopped = false;
@@ -222,10 +253,13 @@ async function saveJob(begin, paint) {
   let answer = await begin();
   job = answer.job;
   if (stopped) stop(); // before its name was known
-  while (!stopped && !answer.error && !answer.content) {
+  let lost = null; // since when no answer comes
+  const waiting = () => answer.lost && job && performance.now() - (lost ??= performance.now()) < PATIENCE;
+  while (!stopped && !answer.content && (!answer.error || waiting())) {
     await new Promise((done) => setTimeout(done, 300));
     if (stopped) break;
     answer = await askServer(server.progress, job);
+    if (!answer.lost) lost = null;
     if (answer.of && !stopped) paint(answer.done < answer.of ? 'Making the file' : 'Writing the file', answer.done / answer.of, stop);
   }
   paint();

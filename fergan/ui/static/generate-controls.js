@@ -88,7 +88,7 @@ element.addEventListener('pointerover', ({target}) => {
 const actions = {
   'retry': draw,
   'new-seed': newSeed,
-  'copy-link': async () => { publish(); notify(await copyText(location.href) ? 'Link copied.' : `Copy this link: ${location.href}`); },
+  'copy-link': async () => { publish(); notify(await copyText(linkToShare()) ? 'Link copied.' : `Copy this link: ${linkToShare()}`); },
   'use-seed': () => { const seed = state.face; dialog.close(); change({seed}); sheet.scrollTop = 0; },
   'mix': mix,
   'translate': translate,
@@ -153,9 +153,13 @@ sheet.addEventListener('keydown', (event) => {
 
 // --- settings from a picture, by drop or by file button ---
 
+let drops = 0; // files so far: of two in quick succession the last one counts, whichever answer comes first
+
 async function restore(file) {
   if (file.size > facts.maxUpload) return notify(`${file.name} is larger than ${facts.maxUpload >> 20} MB.`);
+  const drop = drops += 1;
   const answer = await askServer(server.restore, await readFile(file).catch(() => ''));
+  if (drop !== drops) return;
   if (answer.error) return notify(`${file.name}: ${answer.error}`);
   const {model, emotion, seed, count, truncation, face, said: sentence, note} = answer;
   if (dialog.open) dialog.close();

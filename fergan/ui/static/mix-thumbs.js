@@ -63,6 +63,7 @@ async function drawThumbs() {
       const {model} = missing[0][1];
       const few = missing.filter(([, settings]) => settings.model === model).slice(0, FEW);
       const answer = await askServer(server.draw, {model, moments: few.map(([, settings]) => moment(settings, model))});
+      if (answer.lost) return; // they are asked for anew with the next wish, as by Retry, and not before
       few.forEach(([name], place) => {
         if (answer.error) refused.add(name);
         else if (!faces.has(name)) remember(name, answer.faces[place]);
@@ -93,7 +94,9 @@ function keepPast() {
 
 function paintPast() {
   if (!$('.mix-history').open) return;
+  const focused = $('.mix-past').contains(document.activeElement); // a face pressed by keyboard is the first one now
   $('.mix-past').replaceChildren(...past.map((settings, place) => newThumb('past', place, `${told(settings.weights)}, seed ${settings.seed}`)));
+  if (focused) $('.mix-past').firstElementChild?.focus();
   paintThumbs();
   drawThumbs();
 }

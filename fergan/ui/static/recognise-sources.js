@@ -41,11 +41,18 @@ async function take(files) {
     photo = await prepare(files[0]);
   } catch (error) {
     if (turn !== asked) return;
-    clearReading();
-    return fail(`${files[0].name}: ${error.message}`);
+    return refuse(`${files[0].name}: ${error.message}`);
   }
   if (turn === asked) return readPhoto(photo);
   if (photo.src) URL.revokeObjectURL(photo.src);
+}
+
+/** Why there is no picture; it takes the place of nothing that was read. */
+function refuse(sentence) {
+  if (['done', 'batch-done'].includes(root.dataset.state)) return notify(sentence);
+  asked++;
+  clearReading();
+  fail(sentence);
 }
 
 // --- by button, drop, paste; examples ---
@@ -86,21 +93,21 @@ async function startCamera() {
     const given = await askCamera(640);
     if (start !== starts) return release(given);
     stream = given;
+    for (const track of stream.getTracks()) track.addEventListener('ended', () => loseCamera(given));
     video.srcObject = stream;
     await video.play();
     if (start !== starts) return;
   } catch (error) {
     if (start !== starts) return;
-    asked++;
     stopCamera();
-    clearReading();
-    return fail(refusal(error));
+    return refuse(refusal(error));
   }
   asked++;
   clearReading();
   boxes.replaceChildren();
   image.hidden = true;
   video.hidden = false;
+  if (state.photo?.src?.startsWith('blob:')) URL.revokeObjectURL(state.photo.src);
   Object.assign(state, {photo: null, answer: null, face: 0, emotion: null});
   enter('live');
   paintCamera();
@@ -122,6 +129,13 @@ function stopCamera() {
   paintCamera();
 }
 
+/** The camera ended by itself; one that is stopped here does not say so. */
+function loseCamera(given) {
+  if (stream !== given) return;
+  stopCamera();
+  notify('The camera is gone: it was unplugged or taken away. Plug it in or allow it, then try again.');
+}
+
 function paintCamera() {
   $('[data-do=camera] span').textContent = stream ? 'Stop camera' : 'Use camera';
   $('[data-do=camera] use').setAttribute('href', stream ? '#icon-stop' : '#icon-camera');
@@ -132,7 +146,7 @@ async function watchCamera(mine) {
   const context = canvas.getContext('2d');
   while (stream === mine) {
     const began = performance.now();
-    if (!shown()) return stopCamera(); // another tab: nobody is watched unseen
+    if (!shown() || document.hidden) return stopCamera(); // another tab: nobody is watched unseen
     const scale = facts.live / Math.max(video.videoWidth, video.videoHeight);
     canvas.width = Math.round(video.videoWidth * scale);
     canvas.height = Math.round(video.videoHeight * scale);
@@ -158,6 +172,9 @@ async function watchCamera(mine) {
 
 // --- many files: one request each, a row for each face, a table to keep ---
 
+const TRIES = 5;   // of one file while no answer comes: a short gap in the network is not to spoil all the rest
+const LULL = 2000; // milliseconds from one of them to the next
+
 const table = {rows: [], running: 0}; // the run that goes on, or 0
 let runs = 0;
 const [batchSaid, batchBar, batchBody] = ['.batch-head p', '.batch progress', '.batch tbody'].map($);
@@ -173,7 +190,7 @@ async function readMany(files) {
   for (const [place, file] of files.entries()) {
     batchBar.value = place;
     batchSaid.textContent = `Reading ${place + 1} of ${files.length}: ${file.name}`;
-    const rows = await rowsOf(file);
+    const rows = await rowsOf(file, run);
     if (table.running !== run) return;
     for (const row of rows) addRow(row);
   }
@@ -183,7 +200,7 @@ async function readMany(files) {
 
 const count = (number, word) => `${number} ${word}${number === 1 ? '' : 's'}`;
 
-async function rowsOf(file) {
+async function rowsOf(file, run) {
   let photo = null;
   try {
     photo = await prepare(file);
@@ -191,7 +208,13 @@ async function rowsOf(file) {
     return [{file: file.name, error: error.message}];
   }
   if (photo.src) URL.revokeObjectURL(photo.src);
-  const answer = await askServer(server.recognise, {photo: photo.content, model: state.model});
+  const ask = () => askServer(server.recognise, {photo: photo.content, model: state.model});
+  let answer = await ask();
+  for (let tries = 1; answer.lost && tries < TRIES && table.running === run; tries++) {
+    batchSaid.textContent = `No answer for ${file.name}: trying again`;
+    await new Promise((done) => setTimeout(done, LULL));
+    if (table.running === run) answer = await ask();
+  }
   if (answer.error) return [{file: file.name, error: answer.error}];
   if (!answer.faces.length) return [{file: file.name, error: answer.sentence}];
   return answer.faces.map((face, place) => ({file: file.name, number: place + 1, face}));
@@ -221,7 +244,7 @@ function addRow(row) {
     const cell = line.insertCell();
     const share = row.face.probabilities[name];
     cell.dataset.emotion = name;
-    cell.style.setProperty('--share', `${Math.round(60 * share)}%`);
+    cell.style.setProperty('--share', `${Math.round(44 * share)}%`); // with more, the dark page's numbers would be hard to read
     cell.textContent = percent(share);
   }
 }
@@ -307,5 +330,6 @@ if (facts.missing) {
 image.addEventListener('load', fit);
 for (const name of ['loadedmetadata', 'resize']) video.addEventListener(name, fit); // a phone may be turned
 new ResizeObserver(fit).observe(stage);
+document.addEventListener('visibilitychange', () => { if (document.hidden) stopCamera(); }); // the loop may sleep then
 addEventListener('fergan-tab', () => { publish(); if (!mine()) stopCamera(); });
 publish();

@@ -35,7 +35,7 @@ const actions = {
   'camera': () => (stream ? stopCamera() : startCamera()),
   'snapshot': snapshot,
   'save': save,
-  'copy-link': async () => { publish(); notify(await copyText(location.href) ? 'Link copied: it brings these settings, not the photo.' : `Copy this link: ${location.href}`); },
+  'copy-link': async () => { publish(); notify(await copyText(linkToShare()) ? 'Link copied: it brings these settings, not the photo.' : `Copy this link: ${linkToShare()}`); },
   'play': play,
   'export': exportFilm,
   'stop': () => busy?.(),
@@ -59,7 +59,10 @@ function choose(face) {
 
 function save(button) {
   if (lacking()) return notify(lacking());
-  return saveAnswer(button, async () => askServer(server.save, {...wish(), ...await original()}));
+  return saveAnswer(button, async () => {
+    const fields = {...wish(), ...await original()};
+    return askServer(server.save, fields, 60 + fields.photo.length / 2e4); // the upload counts: a slow line takes 20 kB a second
+  });
 }
 
 document.addEventListener('keydown', (event) => {

@@ -17,6 +17,7 @@ async function startCamera() {
     const given = await askCamera(1280);
     if (start !== starts) return release(given);
     stream = given;
+    for (const track of stream.getTracks()) track.addEventListener('ended', () => loseCamera(track));
     video.srcObject = stream;
     await video.play();
     if (start !== starts) return;
@@ -73,6 +74,15 @@ function stopCamera() {
   work();
 }
 
+/** The camera ended by itself; one that is stopped here does not say so. (A turned phone has another stream of its track.) */
+function loseCamera(track) {
+  if (!stream?.getTracks().includes(track)) return;
+  stopCamera();
+  notify('The camera is gone: it was unplugged or taken away. Plug it in or allow it, then try again.');
+}
+
+document.addEventListener('visibilitychange', () => { if (document.hidden) stopCamera(); }); // the watch may sleep then
+
 function paintCamera() {
   $('[data-do=camera] span').textContent = stream ? 'Stop camera' : 'Use camera';
   $('[data-do=camera] use').setAttribute('href', stream ? '#icon-stop' : '#icon-camera');
@@ -97,7 +107,7 @@ async function watch(mine) {
   let glanced = 0;
   while (stream === mine) {
     const began = performance.now();
-    if (!shown()) return stopCamera(); // another tab: nobody is watched unseen
+    if (!shown() || document.hidden) return stopCamera(); // another tab: nobody is watched unseen
     drawFrame(frame);
     const grey = greyOf(frame, place, small);
     const glance = Boolean(facts.judge) && began - glanced > GLANCE;
