@@ -134,6 +134,28 @@ def test_a_start_counts_what_its_own_network_saw(faces, tmp_path):
     assert not (tmp_path / "on" / "checkpoints" / "0000000056").exists()
 
 
+def test_a_bank_tells_which_of_its_networks_was_trained_otherwise(faces, tmp_path):
+    train(config(faces, tmp_path, "dcgan", images=8, emotion="", set=f"{DCGAN['fixed']} together=16"))
+    for name in ("disgust", "sad"):
+        other = {"emotion": name, "set": f"{DCGAN['fixed']} together=16 augment=0.8"}
+        train(config(faces, tmp_path / name, "dcgan", images=32, resume=True, **other))
+    described = bank.join([tmp_path / name for name in EMOTIONS], tmp_path / "bank", tmp_path / "all")
+    assert described.training["augment"] == [0.3, 0.8, 0.3, 0.3, 0.8, 0.3, 0.3]
+    assert described.training["gamma"] == pytest.approx(bank.training_of(described, "sad")["gamma"])
+    of_all = {"images_seen": 16, "emotions": ["all", ",".join(EMOTIONS)]}
+    later = {"images_seen": 24, "augment": [0.3, 0.8]}
+    assert described.training["changes"] == [of_all, {**later, "networks": "disgust,sad"}]
+    card = (tmp_path / "bank" / "README.md").read_text()
+    assert "| augment | [0.3, 0.8, 0.3, 0.3, 0.8, 0.3, 0.3] |" in card
+    for name, augment, changes in (("sad", 0.8, [of_all, later]), ("happy", 0.3, [of_all])):
+        own = bank.training_of(described, name)
+        assert (own["augment"], own["changes"]) == (augment, changes)
+    begun = {"emotion": "sad", "start": str(tmp_path / "bank"), "alone": 0}
+    train(config(faces, tmp_path / "on", "dcgan", images=40, set=f"{DCGAN['fixed']} together=16", **begun))
+    told = checkpoint.describe(tmp_path / "on" / "checkpoints" / "0000000040").training
+    assert told["changes"][:3] == [of_all, later, {"images_seen": 32, "augment": [0.8, 0.3]}]
+
+
 def test_an_opponent_may_be_that_of_all(faces, tmp_path):
     train(config(faces, tmp_path / "all", "dcgan", images=8, emotion="all"))
     train(config(faces, tmp_path / "cgan", "cgan", images=8, set="width=8 discriminator_width=8 batch=8"))

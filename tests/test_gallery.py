@@ -190,6 +190,19 @@ def test_every_number_is_explained():
 # --- the rest of a card ---
 
 
+@pytest.mark.parametrize(
+    ("taught", "words"),
+    [
+        ("happy,sad,surprise,neutral", " It was never taught angry or disgust or fear."),
+        (",".join(EMOTIONS), ""),
+        (None, ""),
+    ],
+)
+def test_a_sentence_says_which_emotions_it_was_not_taught(engine_of, taught, words):
+    told = cards.card(engine_of({"emotions": taught}, acgan={}), "acgan")
+    assert told["sentence"].endswith(f"faces seen.{words}")
+
+
 def test_a_sentence_says_what_it_is_and_how_much_it_has_seen(engine):
     found = {name: cards.card(engine, name) for name in engine.models}
     assert "Preset fixed (our own recipe), 2.11 million faces seen." in found["acgan"]["sentence"]

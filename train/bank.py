@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +17,9 @@ from fergan.images import GAP, Pixels, sheet
 from fergan.models.dcgan import ALL
 from train import history, states
 from train.record import GRID_SEEDS, accompany, branch
+
+NETWORKS = "networks"
+"""What a bank's change of recipe names the emotions with where it was not that of all its networks."""
 
 
 def pick(weights: dict[str, Tensor], name: str) -> dict[str, Tensor]:
@@ -53,6 +57,23 @@ def seen(described: Checkpoint, name: str) -> int:
     names = described.config["emotions"].split(",")
     own = each[names.index(name)] if name in names else sum(each) // len(each)
     return int(described.training["images_together"] + own)
+
+
+def training_of(described: Checkpoint, name: str) -> dict[str, Any]:
+    """What a checkpoint tells of the training of the network which `pick` takes from it; of a mean, that of the first."""
+    names = described.config["emotions"].split(",")
+    place = names.index(name) if name in names else 0
+
+    def own(value: Any) -> Any:
+        return value[place] if isinstance(value, list) and len(value) == len(names) > 1 else value
+
+    training = {key: own(value) for key, value in described.training.items() if key != "changes"}
+    changes = [
+        {key: value for key, value in change.items() if key != NETWORKS}
+        for change in described.training.get("changes", [])
+        if names[place] in change.get(NETWORKS, names[place]).split(",")
+    ]
+    return {**training, "changes": changes}
 
 
 def last(run: Path) -> Path:
@@ -101,20 +122,18 @@ def join(runs: Sequence[Path], folder: Path, base: Path | None = None) -> Checkp
         weights |= network.state_dict()
     nothing = dataclasses.replace(first, step=0, images_seen=0, training={"minutes": 0.0})
     before, again = checkpoint.describe(last(base)) if base else nothing, len(runs) - 1
-    collapsed = [told.training.get("collapsed_at") for told, _ in found]
     joined = dataclasses.replace(
         first,
         config=config,
         step=sum(told.step for told, _ in found) - again * before.step,
         images_seen=sum(told.images_seen for told, _ in found) - again * before.images_seen,
         training={
-            **first.training,
+            **together([told for told, _ in found]),
             "minutes": round(
                 sum(told.training["minutes"] for told, _ in found) - again * before.training["minutes"], 1
             ),
             "images_together": before.images_seen,
             "images_each": [told.images_seen - before.images_seen for told, _ in found],
-            "collapsed_at": collapsed if any(collapsed) else None,
         },
     )
     checkpoint.save(folder, joined, weights)
@@ -127,6 +146,33 @@ def join(runs: Sequence[Path], folder: Path, base: Path | None = None) -> Checkp
     log = history.together(dict(zip(names, runs, strict=True)))
     accompany(folder, joined, place, history.history(log, history.frames(place)))
     return joined
+
+
+def together(found: Sequence[Checkpoint]) -> dict[str, Any]:
+    """What networks of one emotion each tell of their training -> what their bank tells.
+
+    A value that they do not share is a list in their order; a change that not all of them made names who did.
+    """
+    names = [described.config["emotions"] for described in found]
+    training: dict[str, Any] = {}
+    for key in dict.fromkeys(key for described in found for key in described.training if key != "changes"):
+        values = [described.training.get(key) for described in found]
+        training[key] = values[0] if values.count(values[0]) == len(values) else values
+    made: list[tuple[dict[str, Any], list[str]]] = []
+    for name, described in zip(names, found, strict=True):
+        for change in described.training.get("changes", []):
+            if change.get("emotions") == [ALL, name]:  # all began as one did
+                change = {**change, "emotions": [ALL, ",".join(names)]}
+            whose = next((whose for same, whose in made if same == change), None)
+            if whose is None:
+                made.append((change, [name]))
+            else:
+                whose.append(name)
+    made.sort(key=lambda change: change[0]["images_seen"])
+    training["changes"] = [
+        change if whose == names else {**change, NETWORKS: ",".join(whose)} for change, whose in made
+    ]
+    return training
 
 
 def pages(runs: Sequence[Path]) -> list[int]:

@@ -78,18 +78,19 @@ def start(
         raise ValueError(
             f"{folder} has seen {seen:,} images already, and --images says to stop at {flags.images:,}: ask for more."
         )
-    part, collapsed = seen / max(1, described.images_seen), described.training.get("collapsed_at")
+    told = bank.training_of(described, emotions) if emotions else described.training
+    part = seen / max(1, described.images_seen)
     facts = {
         "model": described.model,
         "preset": described.preset,
         "config": own["config"],  # what fits the generator's weights may differ: its opponent is new
         "data": described.data,
-        "recipe": {name: described.training.get(name) for name in own["recipe"]},
-        "changes": described.training.get("changes", []),
+        "recipe": {name: told.get(name) for name in own["recipe"]},
+        "changes": told.get("changes", []),
         "seen": seen,
         "step": round(part * described.step),
-        "minutes": part * described.training.get("minutes", 0.0),
-        "collapsed_at": None if isinstance(collapsed, list) else collapsed,  # of a bank's networks, one each
+        "minutes": part * told.get("minutes", 0.0),
+        "collapsed_at": told.get("collapsed_at"),
     }
     facts = recipe_changes(folder, facts, own)
     before = dataclasses.asdict(described.build_config())

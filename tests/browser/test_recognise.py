@@ -351,8 +351,13 @@ def test_what_was_read_outlasts_a_refused_camera_and_file(opened, engine, face):
     choose(page, ("face.png", face))
     _, words = expected(engine, face)
     expect(said(page)).to_have_text(words)
-    ask_a_camera_that_is_not_allowed(page)
     notice = page.locator(".recognise .notice")
+    choose(page, ("note.png", b"hello"))  # which the server alone can tell
+    expect(notice).to_contain_text("note.png: This file is not a picture that can be read")
+    state(page, "done")
+    expect(said(page)).to_have_text(words)
+    expect(page.locator(".photo-view img")).to_have_attribute("alt", "face.png")
+    ask_a_camera_that_is_not_allowed(page)
     expect(notice).to_contain_text("The camera was not allowed.")
     page.evaluate("() => { FileReader.prototype.readAsDataURL = function () { this.onerror(); }; }")
     page.evaluate(

@@ -49,7 +49,7 @@ async function take(files) {
 
 /** Why there is no picture; it takes the place of nothing that was read. */
 function refuse(sentence) {
-  if (['done', 'batch-done'].includes(root.dataset.state)) return notify(sentence);
+  if (isDone()) return notify(sentence);
   asked++;
   clearReading();
   fail(sentence);

@@ -15,6 +15,7 @@ const percent = (share) => share < 0.005 ? '<1 %' : share >= 0.995 ? '>99 %' : `
 const strongest = (face) => face.strongest;
 const enter = (name) => { root.dataset.state = name; };
 const isLive = () => root.dataset.state === 'live';
+const isDone = () => ['done', 'batch-done'].includes(root.dataset.state);
 
 function say(sentence) {
   if (verdict.textContent !== sentence) verdict.textContent = sentence;
@@ -33,10 +34,16 @@ let asked = 0; // the latest photo wins
 
 async function readPhoto(photo, whole = false) {
   const turn = ++asked;
-  showPhoto(photo);
-  enter('waiting');
+  const unsure = !photo.src && isDone(); // the server may find that it is no picture: what was read stays until then
+  if (unsure) notify(`Reading ${photo.name}…`);
+  else waitFor(photo);
   const answer = await askServer(server.recognise, {photo: photo.content, model: state.model, whole});
   if (turn !== asked) return;
+  if (unsure) {
+    if (answer.error) return notify(`${photo.name}: ${answer.error}`);
+    notify('');
+    waitFor(photo);
+  }
   if (answer.error) {
     clearReading();
     return fail(photo.name ? `${photo.name}: ${answer.error}` : answer.error, ...(answer.lost ? ['again'] : []));
@@ -50,6 +57,11 @@ async function readPhoto(photo, whole = false) {
   enter('done');
   paintBoxes();
   choose(0);
+}
+
+function waitFor(photo) {
+  showPhoto(photo);
+  enter('waiting');
 }
 
 function showPhoto(photo) {
