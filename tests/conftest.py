@@ -1,6 +1,7 @@
 """Fixtures that more than one test file needs."""
 
 import gc
+from collections import Counter
 from pathlib import Path
 
 import gradio as gr
@@ -13,16 +14,24 @@ from fergan.ui import models
 from tests import factory
 
 BROWSER = Path(__file__).parent / "browser"
+BROWSERS = 2  # at most, at a time: each waits as much as it works, but its tests also watch the clock
 
 gc.disable()  # until all tests are imported, and with them the libraries: there is no garbage in those
 
 
 def pytest_collection_modifyitems(items):
-    """Of several processes (`-n`) each takes whole files, and one of them the only browser."""
+    """Of several processes (`-n`) each takes whole files; those that need a browser are shared out among BROWSERS."""
+    sizes = Counter(Path(item.path) for item in items)
+    shares = [0] * BROWSERS
+    groups = {}
+    for file, size in sizes.most_common():
+        groups[file] = file.stem
+        if BROWSER in file.parents:
+            share = shares.index(min(shares))
+            shares[share] += size
+            groups[file] = f"browser{share}"
     for item in items:
-        file = Path(item.path)
-        group = "browser" if BROWSER in file.parents else file.stem
-        item.add_marker(pytest.mark.xdist_group(group))
+        item.add_marker(pytest.mark.xdist_group(groups[Path(item.path)]))
 
 
 def pytest_collection_finish():
