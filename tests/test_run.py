@@ -17,6 +17,7 @@ class Flags:
     count: int = 3
     rate: float = 0.5
     on: bool = False
+    set: str = ""
 
     def __post_init__(self):
         if self.count < 1:
@@ -25,6 +26,11 @@ class Flags:
 
 def test_flags_are_the_fields():
     assert run.parse_args(Flags, "", ["--name", "x", "--rate", "2", "--on"]) == Flags("x", 3, 2.0, True)
+
+
+def test_changes_given_apart_are_all_made():
+    found = run.parse_args(Flags, "", ["--name", "x", "--set", "width=8 batch=4", "--set", "gamma=1"])
+    assert found.set == "width=8 batch=4 gamma=1"
 
 
 @pytest.mark.parametrize("argv", [[], ["--name", "x", "--count", "0"], ["--name", "x", "--rate", "fast"]])

@@ -24,11 +24,20 @@ from fergan.checkpoint import replace_file
 T = TypeVar("T")
 
 
+class Joined(argparse.Action):
+    """A flag that may be given more than once: its words are put one behind the other."""
+
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: str | None = None) -> None:
+        """Adds the words to those that came before."""
+        before = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, f"{before} {values}" if before else values)
+
+
 def parse_args(cls: type[T], description: str, argv: Sequence[str] | None = None) -> T:
     """A frozen dataclass of int, float, str and bool fields, filled from flags of the same names.
 
     `metadata={"help": ...}` of a field is its help; a field without a default is required. A field of type
-    tuple[str, ...] is no flag: it takes the words that stand without one.
+    tuple[str, ...] is no flag: it takes the words that stand without one. `set`, given more than once, is all of them.
     """
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
@@ -46,6 +55,8 @@ def parse_args(cls: type[T], description: str, argv: Sequence[str] | None = None
         else:
             options["type"] = field.type
             options["metavar"] = str(getattr(field.type, "__name__", field.type)).upper()
+        if field.name == "set":
+            options["action"] = Joined
         parser.add_argument("--" + field.name.replace("_", "-"), **options)
     given = vars(parser.parse_args(argv))
     try:
