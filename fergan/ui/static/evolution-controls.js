@@ -58,7 +58,7 @@ const actions = {
   'play': play,
   'save': save,
   'retry': () => choose({}),
-  'copy-link': async () => { publish(); notify(await copyText(linkToShare()) ? 'Link copied.' : `Copy this link: ${linkToShare()}`); },
+  'copy-link': () => copyLink(publish),
 };
 
 function listen() {

@@ -84,6 +84,13 @@ function linkToShare() {
   return address.href;
 }
 
+/** Copies the tab's link as it is now, `publish`ed first, and says so. */
+async function copyLink(publish, words = 'Link copied.') {
+  publish();
+  const link = linkToShare();
+  notify(await copyText(link) ? words : `Copy this link: ${link}`);
+}
+
 /** Puts settings, but those that are null, into the address bar, and into the Hub's when the page is a Space. */
 function writeLink(settings) {
   const address = new URL(location.href);
@@ -204,6 +211,8 @@ function makeNotice() {
   dismiss.addEventListener('click', () => notify(''));
   return make('div', {class: 'notice', role: 'alert'}, make('p'), dismiss);
 }
+
+const CAMERA_GONE = 'The camera is gone: it was unplugged or taken away. Plug it in or allow it, then try again.';
 
 let forgetting;
 

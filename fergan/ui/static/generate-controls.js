@@ -88,7 +88,7 @@ element.addEventListener('pointerover', ({target}) => {
 const actions = {
   'retry': draw,
   'new-seed': newSeed,
-  'copy-link': async () => { publish(); notify(await copyText(linkToShare()) ? 'Link copied.' : `Copy this link: ${linkToShare()}`); },
+  'copy-link': () => copyLink(publish),
   'use-seed': () => { const seed = state.face; dialog.close(); change({seed}); sheet.scrollTop = 0; },
   'mix': mix,
   'translate': translate,

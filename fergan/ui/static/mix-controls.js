@@ -52,7 +52,7 @@ const actions = {
   'new-seed': () => change({seed: newSeed()}),
   'new-coarse': () => change({coarse: newSeed()}),
   'no-coarse': () => change({coarse: null}),
-  'copy-link': async () => { publish(); notify(await copyText(linkToShare()) ? 'Link copied.' : `Copy this link: ${linkToShare()}`); },
+  'copy-link': () => copyLink(publish),
   'stage': () => openStage(),
   'translate': translate,
   'leave': () => show.close(),

@@ -133,7 +133,7 @@ function stopCamera() {
 function loseCamera(given) {
   if (stream !== given) return;
   stopCamera();
-  notify('The camera is gone: it was unplugged or taken away. Plug it in or allow it, then try again.');
+  notify(CAMERA_GONE);
 }
 
 function paintCamera() {

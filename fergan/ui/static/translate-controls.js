@@ -35,7 +35,7 @@ const actions = {
   'camera': () => (stream ? stopCamera() : startCamera()),
   'snapshot': snapshot,
   'save': save,
-  'copy-link': async () => { publish(); notify(await copyText(linkToShare()) ? 'Link copied: it brings these settings, not the photo.' : `Copy this link: ${linkToShare()}`); },
+  'copy-link': () => copyLink(publish, 'Link copied: it brings these settings, not the photo.'),
   'play': play,
   'export': exportFilm,
   'stop': () => busy?.(),

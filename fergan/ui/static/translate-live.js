@@ -78,7 +78,7 @@ function stopCamera() {
 function loseCamera(track) {
   if (!stream?.getTracks().includes(track)) return;
   stopCamera();
-  notify('The camera is gone: it was unplugged or taken away. Plug it in or allow it, then try again.');
+  notify(CAMERA_GONE);
 }
 
 document.addEventListener('visibilitychange', () => { if (document.hidden) stopCamera(); }); // the watch may sleep then
