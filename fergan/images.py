@@ -124,7 +124,7 @@ def resize(picture: Image.Image, width: int) -> Image.Image:
 def from_photo(content: bytes) -> Image.Image:
     """A photo's file -> the picture upright, in 8 bits: mode L where it is grey, else RGB; what is clear is white.
 
-    JPEG, PNG, WebP, GIF (its first picture) and BMP, turned as their EXIF says, from any palette or depth.
+    JPEG, PNG, WebP, GIF (its first picture) and BMP, from any palette or depth; JPEG and PNG turned as their EXIF says.
 
     Raises:
         ValueError: not such a file, one cut short, or one of more than MOST_PIXELS.
@@ -150,7 +150,7 @@ def from_photo(content: bytes) -> Image.Image:
 
 
 def upright(opened: Image.Image) -> Image.Image:
-    """An opened picture of any mode but F, turned as its EXIF says -> L where it is grey, else RGB; what is clear is white.
+    """An opened picture of any mode but F, turned as its EXIF says (but WebP) -> L where it is grey, else RGB; what is clear is white.
 
     Raises:
         ValueError: floating-point numbers, of which nobody knows what is white.
@@ -163,10 +163,12 @@ def upright(opened: Image.Image) -> Image.Image:
 
 
 def _turn(opened: Image.Image) -> Image.Transpose | None:
-    """What brings the picture upright, as browsers see it: they heed no orientation in XMP, as Pillow does.
+    """What brings the picture upright, as browsers see it: they heed no orientation in XMP, as Pillow does, and none in WebP.
 
     A TIFF, which no browser shows, has been turned by Pillow as it was read.
     """
+    if opened.format == "WEBP":
+        return None
     exif = Image.Exif()
     try:
         exif.load(opened.info.get("exif", b""))

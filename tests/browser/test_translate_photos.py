@@ -2,6 +2,7 @@
 
 import base64
 import io
+import itertools
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 from fergan import provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Face
+from fergan.images import from_photo
 from tests.browser.conftest import cut_off, held_back, until
 from tests.browser.test_recognise import transfer
 from tests.browser.test_translate import REQUESTS, address, choose, done, opened, places, said, shown, state  # noqa: F401 - fixtures
@@ -21,6 +23,32 @@ expect = playwright.expect
 
 
 GREY = png(Image.new("L", (200, 150), 120))
+
+
+SHOWN = """async (address) => {
+  const image = new Image();
+  image.src = address;
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), {width: image.naturalWidth, height: image.naturalHeight});
+  const context = canvas.getContext("2d");
+  context.drawImage(image, 0, 0);
+  const rows = Array.from({length: canvas.height}, (_, y) => [...context.getImageData(0, y, canvas.width, 1).data]);
+  return rows.map((row) => row.filter((_, i) => i % 4 === 0));
+}"""  # rows of levels, of a picture's address
+
+
+def test_photos_lie_here_as_the_server_sees_them(opened):
+    """Else the squares that it finds would lie beside the faces."""
+    page, picture, exif = opened(), Image.new("L", (80, 40)), Image.Exif()
+    picture.paste(255, (0, 0, 16, 16))
+    for kind, turn in itertools.product(("JPEG", "PNG", "WEBP"), (3, 6)):
+        file, exif[0x0112] = io.BytesIO(), turn
+        picture.save(file, kind, exif=exif)
+        content = base64.b64encode(file.getvalue()).decode()
+        here = np.asarray(page.evaluate(SHOWN, f"data:image/{kind.lower()};base64,{content}"))
+        found = np.asarray(from_photo(file.getvalue()).convert("L"), int)
+        assert here.shape == found.shape, (kind, turn)
+        assert np.abs(here - found).max() < 12, (kind, turn)
 
 
 def test_the_square_is_nudged_by_button_key_and_hand(done):
