@@ -206,6 +206,18 @@ function onDrop(veil, may, take) {
   });
 }
 
+let restores = 0; // files so far: of two in quick succession the last one counts, whichever answer comes first
+
+/** The settings that the server reads from a file; null where there are none, which is said, or where another file came. */
+async function settingsFrom(file) {
+  const refuse = (sentence) => { notify(sentence); return null; };
+  if (file.size > facts.maxUpload) return refuse(`${file.name} is larger than ${facts.maxUpload >> 20} MB.`);
+  const restore = restores += 1;
+  const answer = await askServer(server.restore, await readFile(file).catch(() => ''));
+  if (restore !== restores) return null;
+  return answer.error ? refuse(`${file.name}: ${answer.error}`) : answer;
+}
+
 function makeNotice() {
   const dismiss = make('button', {'type': 'button', 'class': 'button bare', 'aria-label': 'Dismiss'}, icon('close'));
   dismiss.addEventListener('click', () => notify(''));

@@ -153,14 +153,9 @@ sheet.addEventListener('keydown', (event) => {
 
 // --- settings from a picture, by drop or by file button ---
 
-let drops = 0; // files so far: of two in quick succession the last one counts, whichever answer comes first
-
 async function restore(file) {
-  if (file.size > facts.maxUpload) return notify(`${file.name} is larger than ${facts.maxUpload >> 20} MB.`);
-  const drop = drops += 1;
-  const answer = await askServer(server.restore, await readFile(file).catch(() => ''));
-  if (drop !== drops) return;
-  if (answer.error) return notify(`${file.name}: ${answer.error}`);
+  const answer = await settingsFrom(file);
+  if (!answer) return;
   const {model, emotion, seed, count, truncation, face, said: sentence, note} = answer;
   if (dialog.open) dialog.close();
   change({model, emotion, seed, count, variety: Math.round(truncation * 100)});

@@ -108,14 +108,9 @@ document.addEventListener('keydown', (event) => {
 
 // --- settings from a file, by drop or by button, and from the tab Generate ---
 
-let drops = 0; // files so far: of two in quick succession the last one counts, whichever answer comes first
-
 async function restore(file) {
-  if (file.size > facts.maxUpload) return notify(`${file.name} is larger than ${facts.maxUpload >> 20} MB.`);
-  const drop = drops += 1;
-  const answer = await askServer(server.restore, await readFile(file).catch(() => ''));
-  if (drop !== drops) return;
-  if (answer.error) return notify(`${file.name}: ${answer.error}`);
+  const answer = await settingsFrom(file);
+  if (!answer) return;
   const found = answer.moments.map(settled);
   if (found.length > 1) moments.splice(0, moments.length, ...found);
   take({model: answer.model, ...found[0]});
