@@ -35,7 +35,7 @@ FAVOURITES = ("stylegan", "acgan", "guided")
 """The model of a kind that a page opens with is the first of these that is there, the best measured, else the first of all."""
 
 SEED = 198
-"""The first person of a page: happy, as it opens, this one and the fifteen after are whole in what ships, but for three of the DCGAN's."""
+"""The first person of a page: happy, as it opens, this one and the fifteen after are whole in what ships, but for one of the DCGAN's."""
 
 
 def default(names: list[str]) -> str:
