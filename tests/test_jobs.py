@@ -48,7 +48,17 @@ def test_a_job_that_nobody_asks_about_ends_and_is_forgotten(monkeypatch):
         works.ask(name)
 
 
-def test_a_fault_in_a_job_is_told_in_a_sentence_and_once(caplog):
+def test_a_file_is_handed_over_until_the_page_has_it():
+    works = jobs.Jobs()
+    name = works.start(lambda told: File("film.gif", "image/gif", b"film"), 1)
+    assert ended(works.ask(name))
+    assert [works.ask(name).file.content for _ in range(2)] == [b"film"] * 2
+    works.stop(name)
+    with pytest.raises(ValueError, match="not being made any more"):
+        works.ask(name)
+
+
+def test_a_fault_in_a_job_is_told_in_a_sentence(caplog):
     def broken(told):
         raise RuntimeError("secret path")
 
@@ -57,5 +67,3 @@ def test_a_fault_in_a_job_is_told_in_a_sentence_and_once(caplog):
     time.sleep(0.1)
     assert works.ask(name).error == "Something went wrong on the server; its log says what."
     assert "secret path" in caplog.text
-    with pytest.raises(ValueError, match="not being made any more"):
-        works.ask(name)

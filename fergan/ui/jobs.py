@@ -13,7 +13,9 @@ from fergan.ui.sheet import File, handed
 AT_ONCE = 2
 """Jobs that run at the same time; more are refused, since each takes a core."""
 PATIENCE = 15.0
-"""Seconds after which a job that nobody asks about stops; what it made is forgotten when the next one starts."""
+"""Seconds after which a job that nobody asks about stops; what it made is forgotten when the next one starts.
+
+Until then it is handed over as often as somebody asks, since an answer may be lost on its way."""
 
 Told = Callable[[int], None]
 
@@ -52,7 +54,7 @@ class _Job:
 
 
 class Jobs:
-    """The jobs of one page: few, each forgotten once it is handed over or left alone."""
+    """The jobs of one page: few, each forgotten once it is given up or left alone."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, _Job] = {}
@@ -75,7 +77,7 @@ class Jobs:
         return name
 
     def ask(self, name: Any) -> _Job:
-        """The job of that name, as far as it is; one that has ended is forgotten herewith.
+        """The job of that name, as far as it is.
 
         Raises:
             ValueError: there is none (any more).
@@ -85,19 +87,19 @@ class Jobs:
             if job is None:
                 raise ValueError("This film is not being made any more; start it anew.")
             job.asked = time.monotonic()
-            if not job.runs:
-                del self._jobs[str(name)]
             return job
 
     def stop(self, name: Any) -> None:
-        """Ends a job at its next step; it is no fault if there is none."""
+        """Ends a job at its next step, and forgets it; it is no fault if there is none."""
         with self._lock:
             job = self._jobs.get(str(name))
+            if job is not None and not job.runs:
+                del self._jobs[str(name)]
         if job is not None:
             job.stopped = True
 
     def verbs(self, answers: Callable[[Verb], Verb]) -> list[Verb]:
-        """What the page may ask of its jobs: `progress`, which hands over the file that is done, and `stop`."""
+        """What the page may ask of its jobs: `progress`, which hands over the file that is done, and `stop`, also when it has it."""
 
         @answers
         def progress(fields: Any) -> Answer:

@@ -285,6 +285,7 @@ async function saveJob(begin, paint) {
   }
   paint();
   if (stopped) return notify('Stopped; nothing was saved.');
+  if (job && !answer.lost) askServer(server.stop, job); // it is here: the server need not keep it
   if (answer.error) return notify(answer.error);
   saveFile(answer);
   notify(`Saved ${answer.name}.`);
