@@ -19,6 +19,7 @@ BROWSERS = 2  # at most, at a time: each waits as much as it works, but its test
 gc.disable()  # until all tests are imported, and with them the libraries: there is no garbage in those
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups, which it else does as if there were none
 def pytest_collection_modifyitems(items):
     """Of several processes (`-n`) each takes whole files; those that need a browser are shared out among BROWSERS."""
     sizes = Counter(Path(item.path) for item in items)
