@@ -168,6 +168,8 @@ def test_a_film_is_made_aside(ask, photo):
     answer = awaited(ask, begun["job"], 11)
     assert answer["type"] == "image/webp"
     assert provenance.read(base64.b64decode(answer["content"])).edited == (0.8, 1)
+    assert ask("progress", begun["job"])["content"] == answer["content"]  # an answer may be lost on its way
+    ask("stop", begun["job"])
     assert "not being made any more" in ask("progress", begun["job"])["error"]
 
 
