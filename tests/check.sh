@@ -6,5 +6,5 @@ export GRADIO_ANALYTICS_ENABLED=False HF_HUB_OFFLINE=1 OMP_WAIT_POLICY=passive O
 ruff format --check .
 ruff check .
 mypy
-processes=$(($(getconf _NPROCESSORS_ONLN) + 2)) # two more than cores: browser tests wait more than they work
+processes=$(($(getconf _NPROCESSORS_ONLN) + 2)) # two more than cores: two of them run browsers, and wait in between
 python -m pytest -n "$((processes < 6 ? processes : 6))" --dist loadgroup "$@"

@@ -67,3 +67,6 @@ def test_a_fault_in_a_job_is_told_in_a_sentence(caplog):
     time.sleep(0.1)
     assert works.ask(name).error == "Something went wrong on the server; its log says what."
     assert "secret path" in caplog.text
+    works.stop(name)
+    with pytest.raises(ValueError, match="not being made any more"):
+        works.ask(name)

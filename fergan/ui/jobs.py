@@ -90,7 +90,7 @@ class Jobs:
             return job
 
     def stop(self, name: Any) -> None:
-        """Ends a job at its next step, and forgets it; it is no fault if there is none."""
+        """Ends a job at its next step, or forgets one that has ended; it is no fault if there is none."""
         with self._lock:
             job = self._jobs.get(str(name))
             if job is not None and not job.runs:
