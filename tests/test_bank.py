@@ -175,6 +175,25 @@ def test_an_opponent_may_be_that_of_all(faces, tmp_path):
             torch.testing.assert_close(ours[name], theirs[name.replace("discriminator.networks.sad.", place)])
 
 
+def test_a_whole_bank_may_begin_against_anothers_opponent(faces, tmp_path):
+    train(config(faces, tmp_path / "cgan", "cgan", images=8, set="width=8 discriminator_width=8 batch=8"))
+    still = f"{DCGAN['fixed']} together=8 learning_rate=1e-9"
+    train(
+        config(
+            faces, tmp_path / "new", "dcgan", images=8, emotion="", set=still, opponent=str(tmp_path / "cgan")
+        )
+    )
+    described = checkpoint.describe(tmp_path / "new" / "bank")
+    assert bank.training_of(described, "sad")["changes"][0] == {"images_seen": 0, "opponent": "cgan"}
+    ours, _ = states.load(tmp_path / "new" / "sad" / states.FILE)
+    theirs, _ = states.load(tmp_path / "cgan" / states.FILE)
+    names = [name for name in theirs if name.startswith("discriminator.trunk.")]
+    assert len(names) > 10
+    for name in names:
+        own = name.replace("discriminator.", "discriminator.networks.sad.")
+        torch.testing.assert_close(ours[own], theirs[name])
+
+
 def test_what_is_kept_knows_noise_of_every_length_and_the_run_goes_on_as_it_was(faces, tmp_path):
     train(config(faces, tmp_path, "dcgan", images=16))
     _, kept = checkpoint.load(tmp_path / "checkpoints" / "0000000016")

@@ -225,6 +225,7 @@ def test_a_sentence_says_what_it_is_and_how_much_it_has_seen(engine):
             {"images_seen": 1500, "discriminator": "new", "opponent": "cgan"},
             "after 1,500 faces: discriminator new, opponent cgan",
         ),
+        ({"images_seen": 0, "opponent": "dcgan"}, "from the first face on: opponent dcgan"),
         ({"guide_weight": [None, 0.1]}, "guide weight none to 0.1"),
         ("something else", "something else"),
     ],

@@ -127,6 +127,23 @@ def test_its_opponent_may_be_anothers(faces, shipped, known, tmp_path):
     assert change == {"images_seen": 32, "discriminator": "new", "opponent": "cgan"}
 
 
+def test_a_generator_from_nothing_may_meet_anothers_opponent(faces, known, tmp_path):
+    still = SMALL + " learning_rate=1e-9"
+    train(faces, tmp_path, opponent=str(known), images=16, set=still)
+    theirs, _ = states.load(known / states.FILE)
+    ours, facts = states.load(tmp_path / states.FILE)
+    for name in (name for name in theirs if name.startswith("discriminator.trunk.")):
+        assert torch.allclose(ours[name], theirs[name], atol=1e-6)
+    assert (facts["seen"], facts["changes"]) == (16, [{"images_seen": 0, "opponent": "cgan"}])
+    train(faces, tmp_path, resume=True, images=24, set=SMALL)  # it plays from the first face on, and goes on
+    later, facts = states.load(tmp_path / states.FILE)
+    assert facts["changes"] == [
+        {"images_seen": 0, "opponent": "cgan"},
+        {"images_seen": 16, "learning_rate": [1e-9, 5e-4]},
+    ]
+    assert not torch.equal(later["generator.draw.input.weight"], ours["generator.draw.input.weight"])
+
+
 def test_its_pictures_and_curves_go_on_too(faces, shipped, tmp_path):
     train(faces, tmp_path, start=str(shipped), images=48, alone=0)
     old = json.loads((shipped / "history.json").read_text())
@@ -150,7 +167,8 @@ def test_its_pictures_and_curves_go_on_too(faces, shipped, tmp_path):
         ({"model": "cgan"}, "with model acgan; this one has cgan"),
         ({"start": "/nowhere"}, "/nowhere holds no config.json"),
         ({"resume": True}, "give one of them"),
-        ({"start": "", "opponent": "/nowhere"}, "name a checkpoint there too"),
+        ({"start": "", "opponent": "/nowhere"}, "/nowhere is no folder of a run"),
+        ({"start": "", "opponent": "/nowhere", "resume": True}, "--opponent is for a run that begins"),
         ({"opponent": "/nowhere"}, "/nowhere is no folder of a run"),
         ({"alone": -1}, "--alone must be 0 or more, got -1"),
         ({"model": "dcgan"}, "name a dcgan's by --emotion"),

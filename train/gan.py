@@ -282,13 +282,15 @@ def train_bank(config: TrainConfig, accelerator: Accelerator) -> str:
     whole = own * len(folders) + recipe.together
 
     def seat(folder: Path, emotion: str, images: int, before: int = 0) -> Session:
+        going_on = (folder / states.FILE).is_file() and (config.resume or before > 0)
         part = dataclasses.replace(
             config,
             emotion=emotion,
             out=str(folder),
             images=before + images,
             minutes=config.minutes * images / whole,
-            resume=(folder / states.FILE).is_file() and (config.resume or before > 0),
+            resume=going_on,
+            opponent="" if going_on else config.opponent,
         )
         session = sit(part, accelerator)
         accelerator.print(f"{emotion}: {session.sentence}")
@@ -321,10 +323,10 @@ def sit(config: TrainConfig, accelerator: Accelerator) -> Session:
     if not config.resume:
         states.vacant(config.folder)
     game, batches, own = prepare(config, accelerator)
-    recipe, share, last = game.recipe, game.share, {}
+    recipe, share = game.recipe, game.share
     if config.resume:
         last = resume(config.folder / states.FILE, own, game, batches)
-    elif config.start:
+    else:
         last = start(config, own, game, config.folder, accelerator)
     session = Session(
         dataclasses.replace(config, images=config.images or begun(last) + recipe.images),

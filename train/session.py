@@ -87,7 +87,7 @@ class Session:
         self.step, self.seen, self.before = last.get("step", 0), last.get("seen", 0), last.get("minutes", 0.0)
         main = accelerator.is_main_process
         public = public and last.get("public", True)  # grids of before stay in the evolution
-        if main and not last:  # what a run without a state has left
+        if main and not self.seen:  # what a run without a state has left
             shutil.rmtree(flags.folder / "frames", ignore_errors=True)
         changes = last.get("changes", [])
         self.recorder = Recorder(flags.folder, own, facts, changes, paint, public) if main else None

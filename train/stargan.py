@@ -221,14 +221,14 @@ def train(config: TrainConfig, accelerator: Accelerator) -> str:
     if not config.resume:
         states.vacant(config.folder)
     game, batches, shown, own = prepare(config, accelerator)
-    recipe, share, last = game.recipe, game.share, {}
+    recipe, share = game.recipe, game.share
     if config.resume:
         path = config.folder / states.FILE
         tensors, facts = states.load(path)
         last = recipe_changes(path, facts, own)
         batches.load_state(tensors.pop("rng.batches"))
         game.restore(tensors)
-    elif config.start:
+    else:
         last = start(config, own, game, config.folder, accelerator)
     session = Session(
         config,

@@ -2,7 +2,8 @@
 
 A checkpoint holds the generator's average, so that is what the generator begins as; all moments begin anew. So does the
 discriminator, where none is beside the checkpoint, and it may learn alone until it has something to say. By `--opponent
-RUN` it begins as another run's: what a real face looks like it knows then, and only these fakes are new to it.
+RUN` it begins as another run's: what a real face looks like it knows then, and only these fakes are new to it. That
+holds for a generator that begins with nothing, too.
 """
 
 import dataclasses
@@ -40,7 +41,9 @@ class StartFlags(SharingFlags):
     )
     opponent: str = field(
         default="",
-        metadata={"help": "run whose discriminator the new one begins as after --start; empty: as none"},
+        metadata={
+            "help": "run whose discriminator a new one begins as, from nothing or after --start; empty: as none"
+        },
     )
     alone: int = field(
         default=20_000, metadata={"help": "images after --start that the new discriminator learns from alone"}
@@ -52,8 +55,10 @@ class StartFlags(SharingFlags):
             raise ValueError(f"--alone must be 0 or more, got {self.alone}.")
         if self.start and self.resume:
             raise ValueError("--start begins a run and --resume goes on with one: give one of them.")
-        if self.opponent and not self.start:
-            raise ValueError("--opponent is for a run that begins by --start: name a checkpoint there too.")
+        if self.opponent and self.resume:
+            raise ValueError(
+                "--opponent is for a run that begins, and --resume goes on with one: give one of them."
+            )
         if self.start:  # before minutes go into what a run begins with
             checkpoint.describe(Path(self.start))
 
@@ -63,6 +68,7 @@ def start(
 ) -> dict[str, Any]:
     """Puts a checkpoint's network into the game, its pictures and curves into the new run; returns the run's facts.
 
+    Where the flags name none, the generator begins with nothing, and only its opponent, if it is another's, does not.
     Only the main process writes.
 
     Raises:
@@ -70,6 +76,8 @@ def start(
         ValueError: one of another model, shape or data, or that has seen all that is asked for already, or an
             opponent that does not fit.
     """
+    if not flags.start:
+        return from_nothing(flags.opponent, own, game)
     folder = Path(flags.start)
     described, network = checkpoint.load(folder)
     emotions = own["config"].get("emotions", "")
@@ -116,6 +124,20 @@ def start(
     if accelerator.is_main_process:
         unroll(folder, described, run)
     return facts
+
+
+def from_nothing(opponent: str, own: dict[str, Any], game: Players) -> dict[str, Any]:
+    """The facts of a run that begins with nothing but, where one is named, the discriminator of another run.
+
+    It meets the first faces: a generator that draws noise has nothing to lose to an opponent that is new to it.
+
+    Raises:
+        FileNotFoundError, ValueError: as `borrow`.
+    """
+    if not opponent:
+        return {}
+    model = borrow(Path(opponent), game.discriminator, own["config"].get("emotions", ""))
+    return {"changes": [{"images_seen": 0, "opponent": model}]}
 
 
 def adopt(folder: Path, own: dict[str, Any], discriminator: nn.Module) -> bool:

@@ -202,7 +202,10 @@ def _change(change: Any) -> str:
             words = f"{_word(value[0])} to {_word(value[1])}" if between else _word(value)
             told.append(f"{key.replace('_', ' ')} {words}")
     seen = change.get("images_seen")
-    return (f"after {seen:,} faces: " if isinstance(seen, int) else "") + ", ".join(told)
+    when = ""
+    if isinstance(seen, int):
+        when = f"after {seen:,} faces: " if seen else "from the first face on: "
+    return when + ", ".join(told)
 
 
 def _word(value: Any) -> str:
