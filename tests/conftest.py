@@ -1,6 +1,7 @@
 """Fixtures that more than one test file needs."""
 
 import gc
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -47,6 +48,22 @@ def uploads(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(tmp_path_factory.mktemp("uploads")))
         yield
+
+
+@pytest.fixture
+def refusal(monkeypatch, capsys):
+    """Runs a command line that refuses -> what it says. Here, since a process of its own takes six seconds to start."""
+
+    def refusal(main, *words):
+        monkeypatch.setattr(sys, "argv", ["command", *map(str, words)])
+        with pytest.raises(SystemExit) as left:
+            main()
+        assert left.value.code
+        said = capsys.readouterr().err
+        assert "Traceback" not in said
+        return said
+
+    return refusal
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -5,8 +5,6 @@ import dataclasses
 import io
 import json
 import re
-import subprocess
-import sys
 import threading
 import urllib.request
 import zipfile
@@ -24,7 +22,6 @@ from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
 from fergan.ui import TABS, blend, generate, mix, models, server, sheet, theme
 from fergan.ui.sheet import MOST, Sheet
-from tests import factory
 from tests.asking import asking
 
 ROOT = Path(app.__file__).parent
@@ -368,22 +365,3 @@ def _contrast(one, other):
 def test_analytics_are_off_whatever_the_environment_says(engine, monkeypatch):
     monkeypatch.setenv("GRADIO_ANALYTICS_ENABLED", "True")  # the gate sets it to False
     assert app.build_app(engine).analytics_enabled is False
-    said = subprocess.run(
-        [sys.executable, "-c", "import app, os; print(os.environ['GRADIO_ANALYTICS_ENABLED'])"],
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    )  # fmt: skip
-    assert said.stdout == "False\n"
-
-
-def test_what_ships_opens_with_the_stylegan_and_its_people():
-    """Asked aside: here the fixture `favourites` has others."""
-    code = "from fergan.ui import models; print(models.default(['acgan', 'cgan', 'dcgan', 'stylegan']), models.SEED)"
-    said = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=factory.environment(),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert said.stdout == "stylegan 198\n"

@@ -1,6 +1,7 @@
 """The command `python app.py`: its flags, the models that it finds, on the Hub too, and how it refuses."""
 
 import gc
+import json
 import socket
 import subprocess
 import sys
@@ -109,18 +110,41 @@ def test_zero_gpu_is_satisfied_and_left_alone(monkeypatch):
     assert len(marked) == 1
 
 
-@pytest.mark.parametrize(("asked", "threads"), [(None, 1), ("2", 2)])
-def test_one_thread_draws_a_face_unless_the_environment_says_more(asked, threads):
-    environment = {name: value for name, value in factory.environment().items() if name != "OMP_NUM_THREADS"}
-    environment |= {"OMP_NUM_THREADS": asked} if asked else {}
+def imported(**environment):
+    """What `import app` does to a new process that has these variables, and none of OMP_NUM_THREADS else."""
+    code = """
+import app, json, os, sys, torch
+from fergan.ui import models, quiz
+print(json.dumps({
+    "threads": torch.get_num_threads(),
+    "analytics": os.environ["GRADIO_ANALYTICS_ENABLED"],
+    "opens": [models.default(["acgan", "cgan", "dcgan", "stylegan"]), models.SEED],
+    "slow": [name for name in ("torchvision", "matplotlib", "accelerate") if name in sys.modules],
+}))"""
+    own = {name: value for name, value in factory.environment().items() if name != "OMP_NUM_THREADS"}
     said = subprocess.run(
-        [sys.executable, "-c", "import app, torch; print(torch.get_num_threads())"],
-        env=environment,
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        env=own | environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert int(said.stdout) == threads
+    return json.loads(said.stdout)
+
+
+def test_a_new_process_has_one_thread_no_analytics_and_what_ships():
+    """What ships opens with the StyleGAN and its people (here the fixture `favourites` has others), and imports little."""
+    assert imported(GRADIO_ANALYTICS_ENABLED="True") == {
+        "threads": 1,
+        "analytics": "False",
+        "opens": ["stylegan", 198],
+        "slow": [],
+    }
+
+
+def test_one_thread_draws_a_face_unless_the_environment_says_more():
+    assert imported(OMP_NUM_THREADS="2")["threads"] == 2
 
 
 @pytest.fixture

@@ -37,7 +37,8 @@ def saved(folder, model: str, name: str, **changes):
 
 @pytest.mark.parametrize(("model", "name"), EACH)
 def test_onnxruntime_answers_as_pytorch_does(model, name, tmp_path):
-    folder = saved(tmp_path / "one", model, name)
+    few = {"emotions": "happy,sad"} if (model, name) == ("dcgan", "fixed") else {}  # seven take 90 seconds
+    folder = saved(tmp_path / "one", model, name, **few)
     content, _ = export.export(folder)
     assert export.difference(content, folder) < 2e-4
 
