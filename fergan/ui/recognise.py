@@ -49,7 +49,7 @@ def build(engine: Engine) -> None:
     }
     gr.HTML(
         html_template=static("recognise.html"),
-        js_on_load=script("recognise.js", "recognise-sources.js"),
+        js_on_load=script("recognise.js", "recognise-live.js", "recognise-batch.js", "recognise-sources.js"),
         server_functions=_verbs(engine),
         apply_default_css=False,
         elem_id="recognise-tab",

@@ -30,10 +30,24 @@ const REFUSED = {
 /** Why there is no camera, from what getUserMedia threw. */
 const refusal = (error) => REFUSED[error.name] ?? 'This browser gives the page no camera: it must come over https or from this machine.';
 
-/** A camera's stream; throws what `refusal` has words for. */
-async function askCamera(width) {
+const CAMERA_GONE = 'The camera is gone: it was unplugged or taken away. Plug it in or allow it, then try again.';
+
+/**
+ * A camera's stream; throws what `refusal` has words for. Where a track ends by itself while `current()` has it, the
+ * camera is gone: `stop` is called, and the person told. (One that is stopped here ends without a word, and a turned
+ * phone has another stream of the same track.)
+ */
+async function askCamera(width, current, stop) {
   if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'InsecureError');
-  return navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: width}}});
+  const stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: width}}});
+  for (const track of stream.getTracks()) {
+    track.addEventListener('ended', () => {
+      if (!current()?.getTracks().includes(track)) return;
+      stop();
+      notify(CAMERA_GONE);
+    });
+  }
+  return stream;
 }
 
 /** Turns a camera's stream off. */
@@ -223,8 +237,6 @@ function makeNotice() {
   dismiss.addEventListener('click', () => notify(''));
   return make('div', {class: 'notice', role: 'alert'}, make('p'), dismiss);
 }
-
-const CAMERA_GONE = 'The camera is gone: it was unplugged or taken away. Plug it in or allow it, then try again.';
 
 let forgetting;
 

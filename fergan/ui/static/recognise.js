@@ -1,5 +1,6 @@
-// The tab Recognise: one photo, its faces, what each shows. Where photos come from is in recognise-sources.js,
-// which runs in the same function. `element`, `props` and `server` come from gr.HTML, the helpers from fergan.js.
+// The tab Recognise: one photo, its faces, what each shows. Where photos come from is in recognise-live.js (the camera),
+// recognise-batch.js (many files) and recognise-sources.js, which run in the same function. `element`, `props` and
+// `server` come from gr.HTML, the helpers from fergan.js.
 const {facts} = props;
 const $ = (selector) => element.querySelector(selector);
 const $$ = (selector) => [...element.querySelectorAll(selector)];

@@ -14,10 +14,9 @@ let starts = 0; // the latest wish for the camera, or for none, wins
 async function startCamera() {
   const start = ++starts;
   try {
-    const given = await askCamera(1280);
+    const given = await askCamera(1280, () => stream, stopCamera);
     if (start !== starts) return release(given);
     stream = given;
-    for (const track of stream.getTracks()) track.addEventListener('ended', () => loseCamera(track));
     video.srcObject = stream;
     await video.play();
     if (start !== starts) return;
@@ -72,13 +71,6 @@ function stopCamera() {
   if (!state.faces.length) return fail(facts.nobody, 'by-hand');
   partBeside();
   work();
-}
-
-/** The camera ended by itself; one that is stopped here does not say so. (A turned phone has another stream of its track.) */
-function loseCamera(track) {
-  if (!stream?.getTracks().includes(track)) return;
-  stopCamera();
-  notify(CAMERA_GONE);
 }
 
 document.addEventListener('visibilitychange', () => { if (document.hidden) stopCamera(); }); // the watch may sleep then
