@@ -74,6 +74,7 @@ def test_the_networks_of_a_bank_begin_as_one_that_saw_all(faces, tmp_path):
     assert left["sad"][1]["changes"] == [borrowed, {"images_seen": 16, "emotions": ["all", "sad"]}]
     theirs, ours = states.load(other / states.FILE)[0], left["all"][0]
     trunk = [name for name in theirs if name.startswith("discriminator.trunk.") and name.endswith("weight")]
+    assert len(trunk) > 5
     for name in trunk:  # two steps from theirs: from others they would be as far as weights are large
         own = ours[name.replace("discriminator.", "discriminator.networks.all.")]
         assert float((own - theirs[name]).abs().max()) < 0.01 < float(own.abs().max()), name
