@@ -47,9 +47,10 @@ def build(engine: Engine) -> None:
         "live": LIVE,
         "nobody": NOBODY,
     }
+    files = ("", "-live", "-batch", "-sources")
     gr.HTML(
         html_template=static("recognise.html"),
-        js_on_load=script("recognise.js", "recognise-live.js", "recognise-batch.js", "recognise-sources.js"),
+        js_on_load=script("camera.js", *(f"recognise{part}.js" for part in files)),
         server_functions=_verbs(engine),
         apply_default_css=False,
         elem_id="recognise-tab",

@@ -70,7 +70,7 @@ def build(engine: Engine) -> None:
     files = ("", "-crop", "-look", "-sources", "-live", "-film", "-controls")
     gr.HTML(
         html_template=static("translate.html"),
-        js_on_load=script(*(f"translate{part}.js" for part in files)),
+        js_on_load=script("camera.js", *(f"translate{part}.js" for part in files)),
         server_functions=_verbs(engine, judge),
         apply_default_css=False,
         elem_id="translate-tab",

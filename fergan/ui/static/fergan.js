@@ -21,38 +21,6 @@ const unpack = (content) => Uint8Array.from(atob(content), (sign) => sign.charCo
 /** Bytes -> base64; as many arguments of one call browsers would refuse. */
 const inBase64 = (bytes) => btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(''));
 
-const REFUSED = {
-  NotAllowedError: 'The camera was not allowed. Allow it in the browser\'s address bar, then try again.',
-  NotFoundError: 'No camera was found on this device.',
-  NotReadableError: 'The camera is in use by another program.',
-};
-
-/** Why there is no camera, from what getUserMedia threw. */
-const refusal = (error) => REFUSED[error.name] ?? 'This browser gives the page no camera: it must come over https or from this machine.';
-
-const CAMERA_GONE = 'The camera is gone: it was unplugged or taken away. Plug it in or allow it, then try again.';
-
-/**
- * A camera's stream; throws what `refusal` has words for. Where a track ends by itself while `current()` has it, the
- * camera is gone: `stop` is called, and the person told. (One that is stopped here ends without a word, and a turned
- * phone has another stream of the same track.)
- */
-async function askCamera(width, current, stop) {
-  if (!navigator.mediaDevices?.getUserMedia) throw new DOMException('', 'InsecureError');
-  const stream = await navigator.mediaDevices.getUserMedia({video: {facingMode: 'user', width: {ideal: width}}});
-  for (const track of stream.getTracks()) {
-    track.addEventListener('ended', () => {
-      if (!current()?.getTracks().includes(track)) return;
-      stop();
-      notify(CAMERA_GONE);
-    });
-  }
-  return stream;
-}
-
-/** Turns a camera's stream off. */
-const release = (stream) => stream?.getTracks().forEach((track) => track.stop());
-
 /** Hands a file {name, type, content in base64} to the person. */
 function saveFile({name, type, content}) {
   const anchor = document.createElement('a');

@@ -3,22 +3,13 @@
 
 const PAUSE = 100; // milliseconds from one picture to the next, at least
 
-let stream = null;
-let starts = 0; // the latest wish for the camera, or for none, wins
+const camera = newCamera(video, 640, $('[data-do=camera]'), stopCamera);
 
 async function startCamera() {
   stopBatch();
-  const start = ++starts;
   try {
-    const given = await askCamera(640, () => stream, stopCamera);
-    if (start !== starts) return release(given);
-    stream = given;
-    video.srcObject = stream;
-    await video.play();
-    if (start !== starts) return;
+    if (!await camera.start()) return;
   } catch (error) {
-    if (start !== starts) return;
-    stopCamera();
     return refuse(refusal(error));
   }
   asked++;
@@ -29,34 +20,23 @@ async function startCamera() {
   if (state.photo?.src?.startsWith('blob:')) URL.revokeObjectURL(state.photo.src);
   Object.assign(state, {photo: null, answer: null, face: 0, emotion: null});
   enter('live');
-  paintCamera();
   fit();
-  watchCamera(stream);
+  watchCamera(camera.stream);
 }
 
 function stopCamera() {
-  starts++;
-  release(stream);
-  stream = null;
-  video.srcObject = null;
-  if (isLive()) {
-    Object.assign(state, {answer: null, emotion: null}); // else a map on its way would be painted over nothing
-    clearReading();
-    boxes.replaceChildren();
-    enter('empty');
-  }
-  paintCamera();
-}
-
-function paintCamera() {
-  $('[data-do=camera] span').textContent = stream ? 'Stop camera' : 'Use camera';
-  $('[data-do=camera] use').setAttribute('href', stream ? '#icon-stop' : '#icon-camera');
+  camera.stop();
+  if (!isLive()) return;
+  Object.assign(state, {answer: null, emotion: null}); // else a map on its way would be painted over nothing
+  clearReading();
+  boxes.replaceChildren();
+  enter('empty');
 }
 
 async function watchCamera(mine) {
   const canvas = document.createElement('canvas');
   const context = canvas.getContext('2d');
-  while (stream === mine) {
+  while (camera.stream === mine) {
     const began = performance.now();
     if (!shown() || document.hidden) return stopCamera(); // another tab: nobody is watched unseen
     const scale = facts.live / Math.max(video.videoWidth, video.videoHeight);
@@ -66,7 +46,7 @@ async function watchCamera(mine) {
     context.drawImage(video, 0, 0, canvas.width, canvas.height);
     const content = canvas.toDataURL('image/jpeg', 0.85).split(',')[1];
     const answer = await askServer(server.recognise, {photo: content, model: state.model}, 10);
-    if (stream !== mine) return;
+    if (camera.stream !== mine) return;
     if (answer.error) { stopCamera(); return fail(answer.error); }
     state.answer = answer;
     state.face = Math.min(state.face, Math.max(0, answer.faces.length - 1));

@@ -83,7 +83,7 @@ function tryExample(button) {
 // --- what is clicked ---
 
 const actions = {
-  'camera': () => (stream ? stopCamera() : startCamera()),
+  'camera': () => (camera.stream ? stopCamera() : startCamera()),
   'whole': () => readPhoto(state.photo, true),
   'again': () => readPhoto(state.photo),
   'stop-batch': stopBatch,

@@ -32,7 +32,7 @@ const actions = {
   'retry': () => (state.photo.looked ? change({}) : take(state.photo.file, state.photo)),
   'by-hand': () => (state.photo ? byHand() : notify('Choose a photo first.')),
   'as-found': () => change({faces: state.found}),
-  'camera': () => (stream ? stopCamera() : startCamera()),
+  'camera': () => (camera.stream ? stopCamera() : startCamera()),
   'snapshot': snapshot,
   'save': save,
   'copy-link': () => copyLink(publish, 'Link copied: it brings these settings, not the photo.'),

@@ -7,22 +7,13 @@ const PAUSE = 33;    // milliseconds from one picture to the next, at least
 const GLANCE = 500;  // milliseconds between two readings of the judge
 
 const video = Object.assign(document.createElement('video'), {muted: true, playsInline: true});
-let stream = null;
-let starts = 0; // the latest wish for the camera, or for none, wins
+const camera = newCamera(video, 1280, $('[data-do=camera]'), stopCamera);
 
 /** Asks for the camera; until it is there, what else is going on goes on. */
 async function startCamera() {
-  const start = ++starts;
   try {
-    const given = await askCamera(1280, () => stream, stopCamera);
-    if (start !== starts) return release(given);
-    stream = given;
-    video.srcObject = stream;
-    await video.play();
-    if (start !== starts) return;
+    if (!await camera.start()) return;
   } catch (error) {
-    if (start !== starts) return;
-    stopCamera();
     const sentence = refusal(error);
     return state.photo ? notify(sentence) : fail(sentence);
   }
@@ -31,11 +22,11 @@ async function startCamera() {
   clearLook();
   part(5);
   enter('live');
-  paintCamera();
+  $('[data-do=snapshot]').hidden = false;
   sizeLive();
   fit();
   said.textContent = 'The camera is on: bring your face into the oval.';
-  watch(stream);
+  watch(camera.stream);
 }
 
 /** Both canvases as large as the camera's picture is now; whether they were not. */
@@ -48,20 +39,17 @@ function sizeLive() {
 }
 
 video.addEventListener('resize', () => { // a phone was turned
-  if (!stream || !isLive() || !video.videoWidth || !sizeLive()) return;
+  if (!camera.stream || !isLive() || !video.videoWidth || !sizeLive()) return;
   fit();
-  stream = new MediaStream(stream.getTracks()); // the watch over the old size sees another one, and ends
-  watch(stream);
+  camera.turn(); // the watch over the old size ends
+  watch(camera.stream);
 });
 
 /** The camera is off, and the photo from before is back. */
 function stopCamera() {
-  const was = stream;
-  starts++;
-  release(was);
-  stream = null;
-  video.srcObject = null;
-  paintCamera();
+  const was = camera.stream;
+  camera.stop();
+  $('[data-do=snapshot]').hidden = true;
   if (!was || !isLive()) return;
   clearLook();
   enter(state.photo ? 'done' : 'empty');
@@ -74,12 +62,6 @@ function stopCamera() {
 }
 
 document.addEventListener('visibilitychange', () => { if (document.hidden) stopCamera(); }); // the watch may sleep then
-
-function paintCamera() {
-  $('[data-do=camera] span').textContent = stream ? 'Stop camera' : 'Use camera';
-  $('[data-do=camera] use').setAttribute('href', stream ? '#icon-stop' : '#icon-camera');
-  $('[data-do=snapshot]').hidden = !stream;
-}
 
 /** The camera's picture, mirrored as people know themselves, on a canvas. */
 function drawFrame(canvas) {
@@ -97,7 +79,7 @@ async function watch(mine) {
   const place = {x: Math.round((frame.width - side) / 2), y: Math.round((frame.height - side) / 2), side};
   frameGuide(place, frame);
   let glanced = 0;
-  while (stream === mine) {
+  while (camera.stream === mine) {
     const began = performance.now();
     if (!shown() || document.hidden) return stopCamera(); // another tab: nobody is watched unseen
     drawFrame(frame);
@@ -105,7 +87,7 @@ async function watch(mine) {
     const glance = Boolean(facts.judge) && began - glanced > GLANCE;
     const fields = {model: state.model, emotion: weights(), intensity: state.intensity / 100, grey: btoa(String.fromCharCode(...grey)), read: glance};
     const answer = await askServer(server.live, fields, 10);
-    if (stream !== mine) return;
+    if (camera.stream !== mine) return;
     if (answer.error) { stopCamera(); return fail(answer.error, state.photo ? 'retry' : ''); }
     before.getContext('2d').drawImage(frame, 0, 0);
     lay(frame, place, grey, unpack(answer.grey));
