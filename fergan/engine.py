@@ -297,7 +297,8 @@ class Engine:
 
         Intensity 0 gives the face itself, bit for bit. Faces of another size or colour than the model's are
         fitted to it, and the change is brought to them. `source` [B, 7] says which emotions they show now;
-        None asks the teacher, or the judge where there is none. Weights of emotions are normalised here.
+        None asks the teacher, else the judge, else any classifier, and without one takes each for as likely.
+        Weights of emotions are normalised here.
 
         Raises:
             ValueError: an unknown model, one that changes no faces, arrays that do not match, or numbers out
@@ -327,7 +328,8 @@ class Engine:
 
     def _translator(self, model: str) -> Translator:
         slot = self._slot(model, "translator")
-        read = partial(self.classify, model=TEACHER if TEACHER in self.classifiers else JUDGE)
+        readers = sorted(self.classifiers, key=lambda name: (name != TEACHER, name != JUDGE))
+        read = partial(self.classify, model=readers[0]) if readers else _unread
         return Translator(self._network(slot), slot.checkpoint.build_config(), self.device, read)
 
     def _slot(self, model: str, kind: str | None = None) -> _Slot:
@@ -385,3 +387,8 @@ def _find(source: str | Path) -> dict[str, Path]:
     if hub.is_repo(str(source)):
         return {str(source): hub.fetch(str(source))}
     raise ValueError(f"{source} is neither a checkpoint folder nor a Hub id (owner/name).")
+
+
+def _unread(faces: Batch) -> NDArray[np.float32]:
+    """What nobody reads: every emotion is as likely, [B, 7]."""
+    return np.full((len(as_batch(faces)), len(emotions.EMOTIONS)), 1 / len(emotions.EMOTIONS), np.float32)

@@ -88,7 +88,7 @@ def test_a_face_that_fits_is_what_the_network_draws(engine, house):
     assert np.abs(done - due).max() <= 0.51  # rounded, of a network that adds in another order
 
 
-def test_the_teacher_is_asked_before_the_judge(engine, house, weights):
+def test_the_teacher_is_asked_before_the_judge_and_any_classifier(engine, house, weights, tmp_path):
     faces, row = batch(3, 48, 48), np.eye(7)[[3] * 3]
 
     def asked(engine, source=None):
@@ -99,8 +99,12 @@ def test_the_teacher_is_asked_before_the_judge(engine, house, weights):
     assert np.array_equal(asked(engine), asked(engine, teacher))
     without = Engine([house / "stargan", weights / "judge"], device="cpu")
     assert np.array_equal(asked(without), asked(engine, judge))
-    with pytest.raises(ValueError, match="There is no model 'judge'"):
-        asked(Engine([house / "stargan"], device="cpu"))
+    (tmp_path / "mine").symlink_to(weights / "judge")
+    assert np.array_equal(
+        asked(Engine([house / "stargan", tmp_path / "mine"], device="cpu")), asked(engine, judge)
+    )
+    alone = asked(Engine([house / "stargan"], device="cpu"))
+    assert np.array_equal(alone, asked(engine, np.full((3, 7), 1 / 7)))
 
 
 def test_weights_are_normalised_and_no_faces_are_none(engine):

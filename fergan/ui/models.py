@@ -1,6 +1,5 @@
 """Models in a person's words: a title, and what their checkpoints say of them."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from fergan.emotions import EMOTIONS
@@ -98,14 +97,14 @@ def sentence(engine: Engine, name: str) -> str:
     what = WHAT.get(found.model) or WHAT[kind(engine, name)]
     recipe = f"{found.preset} ({PRESETS[found.preset]})" if found.preset in PRESETS else found.preset
     seen = f"{_round(found.images_seen)} faces seen" if found.images_seen else "not trained yet"
-    return f"{what}. Preset {recipe}, {seen}." + _unlearnt(found.training)
+    missing = " or ".join(untaught(engine, name))
+    return f"{what}. Preset {recipe}, {seen}." + (f" It was never taught {missing}." if missing else "")
 
 
-def _unlearnt(training: Mapping[str, Any]) -> str:
-    """Which emotions a translator was not taught, where its run named those that it was; it may be asked for all."""
-    known = str(training.get("emotions") or ",".join(EMOTIONS)).split(",")
-    missing = [name for name in EMOTIONS if name not in known]
-    return f" It was never taught {' or '.join(missing)}." if missing else ""
+def untaught(engine: Engine, name: str) -> list[str]:
+    """The emotions that a translator was not taught, where its run named those that it was; it may be asked for all."""
+    known = str(engine.models[name].training.get("emotions") or ",".join(EMOTIONS)).split(",")
+    return [emotion for emotion in EMOTIONS if emotion not in known]
 
 
 def origin(engine: Engine, name: str) -> list[tuple[str, str]]:

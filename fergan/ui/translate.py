@@ -44,7 +44,10 @@ def build(engine: Engine) -> None:
     judge = models.judge(engine)
     facts = {
         "emotions": EMOTIONS,
-        "models": [{"name": name, "title": models.title(name)} for name in translators],
+        "models": [
+            {"name": name, "title": models.title(name), "untaught": models.untaught(engine, name)}
+            for name in translators
+        ],
         "lines": {name: models.sentence(engine, name) for name in translators},
         "first": {
             "model": models.default(translators) if translators else None,

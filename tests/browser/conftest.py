@@ -6,6 +6,7 @@ import urllib.parse
 import pytest
 
 import app
+from fergan.engine import Engine
 
 try:
     from playwright.sync_api import Error, expect, sync_playwright
@@ -150,6 +151,27 @@ def visit(browser, known, address):
         known.new_cdp_session(blank).send("Storage.clearDataForOrigin", storage)
         blank.close()
     assert hosts - {""} == {urllib.parse.urlsplit(address).netloc}
+    assert faults == []
+
+
+@pytest.fixture
+def visit_of(browser):
+    """Opens the page over the models of another folder; no script may fail while the test runs."""
+    served, contexts, faults = [], [], []
+
+    def visit_of(folder, query=""):
+        served.append(app.build_app(Engine([folder], device="cpu")))
+        contexts.append(browser.new_context())
+        page = contexts[-1].new_page()
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.goto(app.serve(served[-1], "127.0.0.1") + query)
+        return page
+
+    yield visit_of
+    for context in contexts:
+        context.close()
+    for page in served:
+        page.close(verbose=False)
     assert faults == []
 
 

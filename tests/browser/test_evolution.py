@@ -285,17 +285,6 @@ def test_it_fits_and_the_faces_are_the_largest_thing(watch, width, height, query
         expect(page.get_by_role("tab", name=title)).to_be_in_viewport()
 
 
-def test_no_film_at_all_is_told(browser, weights):
-    page = app.build_app(Engine([weights], device="cpu"))
-    address = app.serve(page, "127.0.0.1")
-    try:
-        context = browser.new_context()
-        view = context.new_page()
-        faults = []
-        view.on("pageerror", lambda error: faults.append(str(error)))
-        view.goto(address + "?tab=evolution")
-        expect(view.get_by_role("heading", name="No training to watch")).to_be_visible()
-        assert faults == []
-        context.close()
-    finally:
-        page.close(verbose=False)
+def test_no_film_at_all_is_told(visit_of, weights):
+    page = visit_of(weights, "?tab=evolution")
+    expect(page.get_by_role("heading", name="No training to watch")).to_be_visible()

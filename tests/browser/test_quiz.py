@@ -356,27 +356,16 @@ def test_it_fits_and_nothing_jumps(play, width, height):
     ("names", "heading"),
     [(("acgan", "judge"), "Nothing to tell apart yet"), (("acgan", "cgan"), "Which network drew this face?")],
 )
-def test_without_real_faces(browser, weights, tmp_path, names, heading):
+def test_without_real_faces(visit_of, weights, tmp_path, names, heading):
     for name in names:
         shutil.copytree(weights / name, tmp_path / name)
-    page = app.build_app(Engine([tmp_path], device="cpu"))
-    address = app.serve(page, "127.0.0.1")
-    try:
-        context = browser.new_context()
-        view = context.new_page()
-        faults = []
-        view.on("pageerror", lambda error: faults.append(str(error)))
-        view.goto(address + TAB)
-        expect(view.get_by_role("heading", name=heading)).to_be_visible()
-        if "cgan" in names:  # and no judge
-            expect(view.locator(".quiz-modes")).to_be_hidden()
-            expect(face(view)).to_be_visible()
-            finish(view, "12")
-            expect(view.locator(".quiz-scores li")).to_have_count(2)
-            expect(view.locator(".quiz-detail tbody tr").first).to_contain_text("of 10")
-        else:
-            expect(view.locator(".evo-empty")).to_contain_text("--real-faces")
-        assert faults == []
-        context.close()
-    finally:
-        page.close(verbose=False)
+    page = visit_of(tmp_path, TAB)
+    expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    if "cgan" in names:  # and no judge
+        expect(page.locator(".quiz-modes")).to_be_hidden()
+        expect(face(page)).to_be_visible()
+        finish(page, "12")
+        expect(page.locator(".quiz-scores li")).to_have_count(2)
+        expect(page.locator(".quiz-detail tbody tr").first).to_contain_text("of 10")
+    else:
+        expect(page.locator(".evo-empty")).to_contain_text("--real-faces")

@@ -1,14 +1,17 @@
 """The tab Translate in a browser: photos that come and go, and the square on them. Its translator is noise."""
 
 import base64
+import dataclasses
 import io
 import itertools
+import re
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from fergan import provenance
+from fergan import checkpoint, provenance
 from fergan.emotions import EMOTIONS
 from fergan.engine import Face
 from fergan.images import from_photo
@@ -190,3 +193,18 @@ def test_a_photo_is_saved_at_its_own_size(opened, people, translating):
     ).photo  # fmt: skip
     with Image.open(found) as picture:
         assert np.array_equal(picture, changed)
+
+
+def test_what_was_never_taught_is_marked_and_told(visit_of, translating_weights, people, tmp_path):
+    described, network = checkpoint.load(translating_weights / "stargan")
+    taught = dataclasses.replace(described, training={"emotions": "happy,sad,surprise,neutral"})
+    checkpoint.save(tmp_path / "stargan", taught, network.state_dict())
+    shutil.copytree(translating_weights / "cgan", tmp_path / "cgan")  # a page has a generator
+    page = visit_of(tmp_path, "?tab=translate&emotion=happy")
+    expect(page.locator(".tr-mood.untaught")).to_have_count(3)
+    choose(page, png(people))
+    expect(said(page)).to_contain_text("happy at 100\u00a0%, by StarGAN.")
+    fear = page.get_by_role("radio", name="fear")
+    expect(fear).to_have_accessible_description(re.compile("StarGAN was never taught it"))
+    fear.check(force=True)
+    expect(said(page)).to_contain_text("fear at 100\u00a0%, by StarGAN, which was never taught fear.")

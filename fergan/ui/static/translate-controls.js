@@ -2,7 +2,13 @@
 
 function paintControls() {
   root.dataset.emotion = state.emotion;
-  for (const radio of $$('.tr-mood input')) radio.checked = radio.value === state.emotion;
+  const {title, untaught} = translator();
+  for (const radio of $$('.tr-mood input')) {
+    radio.checked = radio.value === state.emotion;
+    const unknown = untaught.includes(radio.value);
+    radio.parentElement.classList.toggle('untaught', unknown);
+    radio.ariaDescription = unknown ? `${title} was never taught it` : null;
+  }
   for (const name of ['intensity', 'model', 'second', 'share']) {
     if (field[name].value !== String(state[name])) field[name].value = state[name];
   }

@@ -24,7 +24,7 @@ let fine = true; // whether results are asked for in full detail
 const enter = (name) => { root.dataset.state = name; };
 const isLive = () => root.dataset.state === 'live';
 const chosen = () => (state.face === null ? state.faces : state.faces.slice(state.face, state.face + 1));
-const title = () => facts.models.find((model) => model.name === state.model).title;
+const translator = () => facts.models.find((model) => model.name === state.model);
 
 /** Weights of the emotions asked for, by name. */
 function weights({emotion, second, share} = state) {
@@ -181,7 +181,10 @@ function say() {
   const [was, is] = (result.judged ?? []).map(reading);
   if (facts.judge && !is && !unjudged) return; // spoken once, when all of it is known
   const who = state.face === null ? `All ${state.faces.length} faces: ` : state.faces.length > 1 ? `Face ${state.face + 1} of ${state.faces.length}: ` : '';
-  const sentence = `${who}${told()} at ${state.intensity}\u00a0%, by ${title()}.`;
+  const {title, untaught} = translator();
+  const unknown = Object.keys(weights()).filter((name) => untaught.includes(name));
+  const by = unknown.length ? `${title}, which was never taught ${unknown.join(' or ')}` : title;
+  const sentence = `${who}${told()} at ${state.intensity}\u00a0%, by ${by}.`;
   const heard = is ? ` The judge read ${was.emotion}, and now reads ${is.emotion}, ${is.percent}\u00a0%\u00a0sure.` : '';
   if (said.textContent !== sentence) said.textContent = sentence;
   if (said.nextElementSibling.textContent !== heard) said.nextElementSibling.textContent = heard;
