@@ -3,11 +3,14 @@
 import argparse
 import errno
 import gc
+import inspect
 import os
 import socket
 import sys
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 # Read when the libraries are first imported: no telemetry, idle threads that sleep instead of spinning, and one
 # thread for a face. Two that wait for each other at every layer take longer; the second core has the next
@@ -23,6 +26,27 @@ if TYPE_CHECKING:
     from fergan.engine import Engine
 
 
+@contextmanager
+def without_stubs() -> Iterator[None]:
+    """In it Gradio is imported in half the time: it writes no type stubs of its components.
+
+    For editors it parses the source of each component and writes a .pyi beside it, at every start. It leaves those alone
+    that are in no file, and here none of them is.
+    """
+    getfile = inspect.getfile
+
+    def nowhere(thing: Any) -> str:
+        if str(getattr(thing, "__module__", "")).startswith("gradio."):
+            raise OSError("a component of Gradio's, for which no stubs are wanted")
+        return getfile(thing)
+
+    inspect.getfile = nowhere  # type: ignore[assignment]  # theirs says more precisely of what
+    try:
+        yield
+    finally:
+        inspect.getfile = getfile
+
+
 def build_app(engine: "Engine", waiting: int = 32) -> "gr.Blocks":
     """The page over an engine: one tab for each entry of TABS, and at most `waiting` queued requests.
 
@@ -30,7 +54,8 @@ def build_app(engine: "Engine", waiting: int = 32) -> "gr.Blocks":
         ValueError: a model that a tab opens with cannot be loaded, or the real faces cannot be read.
         FileNotFoundError: its weights are not there, or no real faces are.
     """
-    import gradio as gr  # late, as below: --help and a wrong flag answer at once
+    with without_stubs():
+        import gradio as gr  # late, as below: --help and a wrong flag answer at once
 
     from fergan.ui import TABS, frame
 

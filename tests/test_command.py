@@ -147,6 +147,22 @@ def test_one_thread_draws_a_face_unless_the_environment_says_more():
     assert imported(OMP_NUM_THREADS="2")["threads"] == 2
 
 
+def test_a_start_writes_no_stubs_of_gradios_components(weights):
+    """In a new process: how many of their sources are parsed, which takes half of Gradio's import."""
+    code = """
+import ast, sys
+parse, parsed = ast.parse, []
+ast.parse = lambda source, *rest, **named: (parsed.append(str(source)), parse(source, *rest, **named))[1]
+import app
+from fergan.engine import Engine
+app.build_app(Engine([sys.argv[1]], device="cpu"))
+print(sum("gradio.events" in source for source in parsed))
+"""
+    command = [sys.executable, "-c", code, str(weights)]
+    said = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout == "0\n"
+
+
 @pytest.fixture
 def shared(weights, monkeypatch, tmp_path):
     """A Hub in memory that holds two of the models."""
