@@ -9,6 +9,7 @@ from PIL import Image
 
 from fergan import provenance
 from fergan.animate import KINDS, encode
+from fergan.images import resize
 from fergan.provenance import Record
 
 HAPPY = Record("stylegan", {"happy": 1.0}, 5, truncation=0.7, coarse_seed=9)
@@ -65,6 +66,21 @@ def test_each_says_that_it_is_synthetic(kind, tmp_path):
     assert (
         provenance.read(tmp_path / f"face.{kind}").sentence().startswith("A synthetic animation, no person")
     )
+
+
+def test_a_grey_gif_is_less_than_half_of_what_256_levels_would_take_and_looks_the_same():
+    place = np.linspace(0, 3, 48)
+    waves = np.sin(place[:, None] * 2 + np.cos(place * 3))
+    drawn = [(128 + 100 * waves * np.cos(step / 20)).astype(np.uint8) for step in range(25)]
+    large = [resize(Image.fromarray(frame), 384) for frame in drawn]
+    plain = BytesIO()
+    large[0].save(plain, "GIF", save_all=True, append_images=large[1:], optimize=False)
+    content = encode(drawn, "gif", RECORD, rate=25)
+    assert len(content) < len(plain.getvalue()) / 2
+    frames, seconds = played(content, "gif")
+    assert seconds == 1
+    for frame, due in zip(frames, large, strict=True):
+        assert np.abs(frame.astype(int) - np.asarray(due)[..., None]).max() <= 2
 
 
 def test_frames_are_taken_as_they_come():

@@ -10,6 +10,7 @@ import pytest
 from PIL import Image, ImageCms, ImageOps
 
 from fergan import provenance
+from fergan.animate import few_greys
 from fergan.emotions import only
 from fergan.engine import Face
 from fergan.ui import blend, edit
@@ -125,9 +126,9 @@ def test_a_film_goes_there_and_back(translating, grey, start):
         assert moving.info["loop"] == 0
     first = film.at(0).apply(translating, grey).photo
     last = film.edit.apply(translating, grey).photo
-    assert np.array_equal(frames[0], first)
+    assert np.array_equal(frames[0], few_greys(first))
     assert np.array_equal(first, grey) == (start == "photo")
-    assert any(np.array_equal(frame, last) for frame in frames)
+    assert any(np.array_equal(frame, few_greys(last)) for frame in frames)
     assert sum(durations) == pytest.approx(1000 * 2 * (film.seconds + edit.HOLD), abs=1)
     assert durations[0] >= 1000 * edit.HOLD  # equal frames become one, held longer
     way = frames[1 : len(frames) // 2]
