@@ -1,8 +1,7 @@
 """Engine: all that the page may ask of the models. NumPy in and out, no state per request, thread-safe."""
 
-import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,20 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch import nn
 
-from fergan import checkpoint, emotions, hub, opponents, saliency
+from fergan import checkpoint, emotions, opponents, saliency
 from fergan.checkpoint import EVOLUTION as EVOLUTION
 from fergan.checkpoint import HISTORY as HISTORY
 from fergan.faces import NOBODY as NOBODY
 from fergan.faces import Face as Face
 from fergan.faces import crop, find_faces, whole_photo
 from fergan.images import Batch, Pixels, as_batch, fit, from_array, to_array
-from fergan.models import preset
 from fergan.models.layers import FaceGenerator
 from fergan.moments import LAST_SEED as LAST_SEED
 from fergan.moments import TYPICAL as TYPICAL
 from fergan.moments import VARIETY as VARIETY
 from fergan.moments import Drawer
 from fergan.moments import Moment as Moment
+from fergan.registry import Places, Registry, each
 from fergan.translation import Change as Change
 from fergan.translation import Translation as Translation
 from fergan.translation import Translator
@@ -36,7 +35,6 @@ JUDGE = "judge"
 TEACHER = "teacher"
 """The classifier that translators were trained with; where it is here, it reads a face before it is changed."""
 Seeds = Sequence[int] | NDArray[np.integer[Any]]
-UNABLE = {"generator": "draws no faces", "classifier": "reads no emotions", "translator": "changes no faces"}
 MOST_FRAMES = 1200
 """Frames of one animation."""
 
@@ -50,27 +48,16 @@ class Found:
     """Turned upright and cropped, uint8 [H, W] or [H, W, 3]."""
 
 
-@dataclass
-class _Slot:
-    """A checkpoint known by its description; the network comes with the first face asked of it."""
-
-    folder: Path
-    checkpoint: checkpoint.Checkpoint
-    fingerprint: str
-    network: nn.Module | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-
 class Engine:
     """The models found in some places, and the verbs that they answer."""
 
     def __init__(
         self,
-        sources: str | Path | Sequence[str | Path] = ("weights",),
+        sources: Places = ("weights",),
         device: str | None = None,
         *,
         real_faces: str | Path | None = None,
-        discriminators: str | Path | Sequence[str | Path] = (),
+        discriminators: Places = (),
     ) -> None:
         """Looks up each source: a checkpoint folder, a folder of such folders, or a Hub id.
 
@@ -84,29 +71,19 @@ class Engine:
             FileNotFoundError: a run that is not there.
         """
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._slots: dict[str, _Slot] = {}
-        places = _each(sources)
-        for source in places:
-            for name, folder in _find(source).items():
-                if name in self._slots:
-                    raise ValueError(f"Two models are named {name}: {self._slots[name].folder} and {folder}.")
-                described = checkpoint.describe(folder)
-                if preset(described.model, described.preset).kind != "embedder":  # of use in training alone
-                    self._slots[name] = _Slot(folder, described, checkpoint.fingerprint(folder))
-        if not self._slots:
-            raise ValueError(f"No model found in {', '.join(map(str, places)) or 'no source'}.")
+        self._registry = Registry(sources, self.device)
         self.real_faces = Path(real_faces) if real_faces else None
-        self.opponents = [opponents.load(Path(run), self.device) for run in _each(discriminators)]
+        self.opponents = [opponents.load(Path(run), self.device) for run in each(discriminators)]
 
     @property
     def models(self) -> dict[str, checkpoint.Checkpoint]:
         """What each model's checkpoint says of it, by the name that the verbs take."""
-        return {name: slot.checkpoint for name, slot in self._slots.items()}
+        return {name: slot.checkpoint for name, slot in self._registry.slots.items()}
 
     @property
     def generators(self) -> list[str]:
         """Names of the models that draw a face from noise: those that `generate` takes."""
-        return self._of_kind("generator")
+        return self._registry.of_kind("generator")
 
     @property
     def mixers(self) -> list[str]:
@@ -116,15 +93,12 @@ class Engine:
     @property
     def classifiers(self) -> list[str]:
         """Names of the models that read a face's emotion: those that `classify` takes."""
-        return self._of_kind("classifier")
+        return self._registry.of_kind("classifier")
 
     @property
     def translators(self) -> list[str]:
         """Names of the models that give a face another expression: those that `translate` takes."""
-        return self._of_kind("translator")
-
-    def _of_kind(self, kind: str) -> list[str]:
-        return [name for name, found in self.models.items() if preset(found.model, found.preset).kind == kind]
+        return self._registry.of_kind("translator")
 
     def drawn_emotions(self, model: str) -> list[str]:
         """The emotions that a model draws: all seven, unless its config names some.
@@ -132,16 +106,16 @@ class Engine:
         Raises:
             ValueError: an unknown model.
         """
-        said = str(self._slot(model).checkpoint.config.get("emotions")).split(",")
+        said = str(self._registry.slot(model).checkpoint.config.get("emotions")).split(",")
         return [name for name in said if name in emotions.EMOTIONS] or list(emotions.EMOTIONS)
 
     def folder(self, model: str) -> Path:
         """Where a model's checkpoint lies (its card and its evolution lie beside it)."""
-        return self._slot(model).folder
+        return self._registry.slot(model).folder
 
     def fingerprint(self, model: str) -> str:
         """The first digits of the sha256 of a model's weights: with other weights a seed is another face."""
-        return self._slot(model).fingerprint
+        return self._registry.slot(model).fingerprint
 
     def generate(
         self,
@@ -211,8 +185,8 @@ class Engine:
             yield to_array(image)[0]
 
     def _drawer(self, model: str) -> tuple[Drawer, Any]:
-        slot = self._slot(model, "generator")
-        config, network = slot.checkpoint.build_config(), self._network(slot)
+        slot = self._registry.slot(model, "generator")
+        config, network = slot.checkpoint.build_config(), self._registry.network(slot)
         assert isinstance(network, FaceGenerator)  # as its kind says
         return Drawer(network, config.noise_dim, self.device), config
 
@@ -224,7 +198,7 @@ class Engine:
         Raises:
             ValueError: an unknown model.
         """
-        config = self._slot(model).checkpoint.build_config()
+        config = self._registry.slot(model).checkpoint.build_config()
         seen = [whole_photo(photo)] if whole else find_faces(photo)
         return [Found(face, crop(photo, face, config.image_size, config.channels)) for face in seen]
 
@@ -280,10 +254,12 @@ class Engine:
 
     def _before(self, model: str, faces: Pixels) -> tuple[nn.Module, torch.Tensor]:
         """A classifier, and faces as it takes them."""
-        slot = self._slot(model, "classifier")
+        slot = self._registry.slot(model, "classifier")
         config = slot.checkpoint.build_config()
         images = from_array(faces).to(self.device)
-        return self._network(slot), fit(images, config.image_size, config.channels) if len(faces) else images
+        return self._registry.network(slot), fit(images, config.image_size, config.channels) if len(
+            faces
+        ) else images
 
     def translate_faces(
         self,
@@ -327,66 +303,10 @@ class Engine:
         return translator.photo(photo, emotion, intensity, find_faces(photo) if faces is None else faces)
 
     def _translator(self, model: str) -> Translator:
-        slot = self._slot(model, "translator")
+        slot = self._registry.slot(model, "translator")
         readers = sorted(self.classifiers, key=lambda name: (name != TEACHER, name != JUDGE))
         read = partial(self.classify, model=readers[0]) if readers else _unread
-        return Translator(self._network(slot), slot.checkpoint.build_config(), self.device, read)
-
-    def _slot(self, model: str, kind: str | None = None) -> _Slot:
-        able = self._of_kind(kind) if kind else list(self._slots)
-        if model not in able:
-            said = f"The model {model} {UNABLE[kind]}" if kind and model in self._slots else ""
-            said = said or f"There is no model {model!r}"
-            raise ValueError(
-                f"{said}; choose one of {', '.join(able)}." if able else f"{said}; none here does that."
-            )
-        return self._slots[model]
-
-    def _network(self, slot: _Slot) -> nn.Module:
-        with slot.lock:
-            if slot.network is None:
-                layout = torch.channels_last  # of ways to run on a CPU the fastest that draws the same faces
-                with torch.inference_mode(False):  # where it is first asked must not say what it can do
-                    network = self._loaded(slot).to(self.device, memory_format=layout)  # type: ignore[call-overload]
-                    slot.network = network.freeze() if isinstance(network, FaceGenerator) else network
-            return slot.network
-
-    def _loaded(self, slot: _Slot) -> nn.Module:
-        """The network that was looked up; with another in its place, what is said of it would be untrue."""
-        try:
-            _, network = checkpoint.load(slot.folder)
-            now = checkpoint.fingerprint(slot.folder)
-        except FileNotFoundError as error:
-            raise ValueError(f"{slot.folder} is gone since it was looked up: {error}") from error
-        if now != slot.fingerprint:
-            raise ValueError(f"{slot.folder} holds other weights than when it was looked up; start anew.")
-        return network
-
-
-def _each(places: str | Path | Sequence[str | Path]) -> Sequence[str | Path]:
-    """One place is a list of one."""
-    return [places] if isinstance(places, str | Path) else places
-
-
-def _find(source: str | Path) -> dict[str, Path]:
-    """Checkpoint folders of one source by model name.
-
-    Raises:
-        ValueError: there are none.
-    """
-    folder = Path(source).absolute()  # it stays where it is when this process goes elsewhere
-    if (folder / checkpoint.CONFIG).is_file():
-        return {folder.resolve().name: folder}
-    if folder.is_dir():
-        if models := sorted(folder.glob(f"*/{checkpoint.CONFIG}")):
-            return {found.parent.name: found.parent for found in models}
-        ways = [f"{way}checkpoints/*/{checkpoint.CONFIG}" for way in ("", "*/")]  # a run has them there
-        kept = sorted(found.parent for way in ways for found in Path(source).glob(way))
-        hint = f"; name one of its checkpoints, as {kept[-1]}" if kept else ""
-        raise ValueError(f"No model found in {source}{hint}.")
-    if hub.is_repo(str(source)):
-        return {str(source): hub.fetch(str(source))}
-    raise ValueError(f"{source} is neither a checkpoint folder nor a Hub id (owner/name).")
+        return Translator(self._registry.network(slot), slot.checkpoint.build_config(), self.device, read)
 
 
 def _unread(faces: Batch) -> NDArray[np.float32]:
