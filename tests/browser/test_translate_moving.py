@@ -12,7 +12,7 @@ from tests.browser.conftest import (
     held_back,
     until,
 )
-from tests.browser.test_recognise import hide, keep_the_camera, unplug
+from tests.browser.test_recognise_camera import hide, keep_the_camera, unplug
 from tests.browser.test_translate import CHANGED, address, choose, done, opened, said, shown, state  # noqa: F401 - fixtures
 from tests.test_recognise import people, png  # noqa: F401 - people is a fixture
 from tests.test_translate import translating, translating_weights  # noqa: F401 - fixtures
