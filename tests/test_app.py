@@ -2,6 +2,7 @@
 
 import base64
 import dataclasses
+import gzip
 import io
 import json
 import re
@@ -108,6 +109,19 @@ def test_health(address):
 
 
 # --- what the page asks ---
+
+
+def test_the_page_travels_in_a_third_and_nothing_else_is_held_back(address):
+    def got(path, **headers):
+        with urllib.request.urlopen(urllib.request.Request(address + path, headers=headers)) as answer:
+            return answer.headers.get("Content-Encoding"), answer.read()
+
+    plain, packed = got(""), got("", **{"Accept-Encoding": "gzip"})
+    assert (plain[0], packed[0]) == (None, "gzip")
+    assert b"<style>" in plain[1]
+    assert gzip.decompress(packed[1]).count(b"js_on_load") == plain[1].count(b"js_on_load") > len(TABS)
+    assert len(packed[1]) < len(plain[1]) / 3
+    assert got("gradio_api/info", **{"Accept-Encoding": "gzip"})[0] is None
 
 
 def test_faces_for_the_page_are_the_engines(ask, engine):

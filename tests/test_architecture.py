@@ -11,6 +11,7 @@ SOURCES = sorted([ROOT / "app.py", *(ROOT / "fergan").rglob("*.py"), *(ROOT / "t
 ONLY_IN = {
     "av": ("fergan/animate.py", "fergan/provenance.py"),
     "gradio": ("app.py", "fergan/ui/"),
+    "starlette": ("fergan/ui/",),
     "huggingface_hub": ("fergan/hub.py",),
     "argparse": ("app.py", "train/", "fergan/provenance.py"),
     "accelerate": ("train/",),

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from starlette.middleware import Middleware
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.types import Receive, Scope, Send
 
 from fergan.emotions import EMOTIONS
 
@@ -42,6 +45,18 @@ def script(*names: str) -> str:
     return f"const EMOTIONS = {json.dumps(EMOTIONS)};\n" + "".join(files)
 
 
+class PageInGzip(GZipMiddleware):
+    """The page in a third of its 660 KB, which were three quarters of a first visit's bytes.
+
+    The page alone: Gradio compresses what has a suffix, and pictures and streams are not to wait for it.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """As any middleware."""
+        is_page = scope["type"] == "http" and scope["path"] == "/"
+        await (super().__call__ if is_page else self.app)(scope, receive, send)
+
+
 def paper() -> gr.themes.Base:
     """Gradio's own components in the page's colours, in fonts that every machine has."""
     colours = {}
@@ -63,6 +78,7 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": paper(),
         "head": f'<meta name="description" content="{about}">{sheets}',
+        "app_kwargs": {"middleware": [Middleware(PageInGzip, compresslevel=5)]},
         "favicon_path": str(STATIC / "icon.svg"),
         "footer_links": ["api", "settings"],
         "run_history": False,

@@ -37,6 +37,10 @@ JUDGED = """async (emotion) => {
   return performance.now() - began;
 }"""
 
+# What has travelled for the page so far, in bytes.
+TRAVELLED = """() => ['navigation', 'resource'].flatMap((kind) => performance.getEntriesByType(kind))
+  .reduce((bytes, {encodedBodySize}) => bytes + encodedBodySize, 0)"""
+
 
 def free_port() -> int:
     """A port that nobody listens on now."""
@@ -78,7 +82,7 @@ def main(sources: list[str]) -> None:
         try:
             first_sheet(page, f"http://127.0.0.1:{port}", began + 60)
             sheet = time.monotonic() - began
-            idle = resident(server.pid)
+            idle, travelled = resident(server.pid), page.evaluate(TRAVELLED)
             clicks, judged = [], []
             for _ in range(ROUNDS):
                 for emotion in EMOTIONS:
@@ -98,6 +102,7 @@ def main(sources: list[str]) -> None:
     load = os.getloadavg()[0]
     print(f"{os.cpu_count()} cores, load {load:.1f}\n\n| what | seen | target |\n| --- | --- | --- |")
     print(f"| `python app.py` to the first sheet on screen | {sheet:.1f} s | 6 s |")
+    print(f"| bytes that travel for it | {travelled / 1000:.0f} kB | |")
     print(f"| memory, page open | {idle} MB | 900 MB |")
     print(f"| memory, after {len(clicks)} clicks | {used} MB | 900 MB |")
     print(f"| click to 16 faces on screen, median | {statistics.median(clicks):.0f} ms | |")
