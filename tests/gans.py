@@ -5,6 +5,7 @@ from accelerate import Accelerator
 
 from fergan.models import MODELS
 from train import gan
+from train.game import Game
 from train.recipes import RECIPES
 
 SMALL = {"fixed": "width=8 discriminator_width=8 noise_dim=8 batch=8", "published": "noise_dim=8 batch=8"}
@@ -28,6 +29,6 @@ def game(model, name, recipe=None):
     small = (DCGAN if model == "dcgan" else SMALL)[name]
     small = dict(pair.split("=") for pair in small.split() if not pair.startswith("batch"))
     settings = MODELS[model][name].config(**{key: int(value) for key, value in small.items()})
-    made = gan.Game(model, name, settings, recipe or RECIPES[model, name], 0, torch.device("cpu"))
+    made = Game(model, name, settings, recipe or RECIPES[model, name], 0, torch.device("cpu"))
     made.dtype = torch.float32
     return made

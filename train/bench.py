@@ -22,7 +22,8 @@ from fergan.batches import Batches
 from fergan.images import to_model
 from fergan.models import preset
 from train import run
-from train.gan import GANS, Game
+from train.game import Game
+from train.gan import GANS
 from train.players import Players
 from train.recipes import RECIPES, TRANSLATORS
 from train.stargan import SEVEN, TrainConfig, prepare

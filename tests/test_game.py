@@ -7,7 +7,7 @@ import torch
 from accelerate import Accelerator
 from safetensors.torch import load_file
 
-from fergan import checkpoint, data
+from fergan import checkpoint, data, losses
 from fergan.augment import break_faces
 from fergan.models import MODELS
 from tests import factory
@@ -150,3 +150,40 @@ def test_the_published_recipes_are_the_students():
         assert found.unit_range and found.split_updates
         assert not (found.gamma or found.augment or found.flip or found.ema_images)
         assert found.frozen_statistics == found.class_on_fakes == (model == "acgan")
+
+
+def test_the_published_acgan_freezes_its_statistics():
+    made = game("acgan", "published")
+    before = made.generator.norm1.running_mean.clone()
+    made.draw_for_discriminator(torch.eye(7))
+    assert torch.equal(made.generator.norm1.running_mean, before)
+    assert made.generator.training
+    ours = game("acgan", "published", Recipe(loss="logistic"))
+    ours.draw_for_discriminator(torch.eye(7))
+    assert not torch.equal(ours.generator.norm1.running_mean, before)
+
+
+def test_half_the_range_is_no_collapse():
+    """Published generators learn [0, 1]: one that draws as real faces are is as diverse as they."""
+    made, real = game("dcgan", "published"), torch.rand(8, 1, 48, 48)
+    made.draw = lambda emotion: real.flip(0).requires_grad_()
+    found = made.generator_gradients(real, torch.eye(7)[[3] * 8], torch.eye(7)[[3] * 8])
+    assert float(found["diversity"]) == pytest.approx(1, abs=1e-3)
+    assert float(found["twins"]) == 0
+
+
+def test_noise_lowers_the_targets_and_clipping_holds_gradients():
+    made = game("dcgan", "published")
+    logits = torch.zeros(1000)
+    plain = float(losses.logistic(torch.full((1000,), 2.0), True))
+    noisy = float(made.logistic(torch.full((1000,), 2.0), True))
+    assert plain + 0.01 < noisy < plain + 0.1  # 2 * 0.05 * u, u in [0, 1]
+    assert float(made.logistic(logits, False)) == pytest.approx(float(made.logistic(logits, True)))
+    for parameter in made.generator.parameters():
+        parameter.grad = torch.full_like(parameter, 5.0)
+    seen = []
+    made.optimizers["generator"].step = lambda: seen.extend(
+        float(p.grad.max()) for p in made.generator.parameters()
+    )
+    made.update("generator", Accelerator(cpu=True))
+    assert set(seen) == {1.0}
