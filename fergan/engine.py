@@ -1,6 +1,8 @@
 """Engine: all that the page may ask of the models. NumPy in and out, no state per request, thread-safe."""
 
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from fergan import checkpoint, emotions, opponents, saliency
 from fergan.checkpoint import EVOLUTION as EVOLUTION
@@ -37,6 +39,8 @@ TEACHER = "teacher"
 Seeds = Sequence[int] | NDArray[np.integer[Any]]
 MOST_FRAMES = 1200
 """Frames of one animation."""
+MOST_HANDS = 4
+"""Faces of one sheet that are drawn at the same time: more only wait for Python."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,7 @@ class Engine:
         """
         self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self._registry = Registry(sources, self.device)
+        self._hands = _hands(self.device)
         self.real_faces = Path(real_faces) if real_faces else None
         self.opponents = [opponents.load(Path(run), self.device) for run in each(discriminators)]
 
@@ -128,7 +133,7 @@ class Engine:
         """Emotion [B, 7] (weights at least 0, normalised here), seeds [B] -> faces, uint8 [B, H, W] or [B, H, W, 3].
 
         One seed is one face, to the bit, in any batch: faces are drawn one at a time, since a convolution's
-        rounding depends on the shape of its batch; on a CPU a batch saves no time at this size.
+        rounding depends on the shape of its batch. Where a face takes one thread, other cores draw others.
         `truncation` in [0, 1] moves towards the model's most typical face: of the emotion where the model
         has styles, else by scaling the noise. `coarse_seeds` [B] lends each face the pose and shape of
         another one (style mixing; models in `mixers` alone).
@@ -150,8 +155,13 @@ class Engine:
             for row, seed, other in zip(rows, seeds, coarse, strict=True)
         ]
         faces = [torch.empty(0, config.channels, config.image_size, config.image_size, device=self.device)]
-        with torch.inference_mode():
-            faces += [drawer.face(moment) for moment in moments]
+
+        def draw(moment: Moment) -> Tensor:
+            with torch.inference_mode():  # which each thread has to say for itself
+                return drawer.face(moment)
+
+        # a face alone waits for no sheet
+        faces += self._hands.map(draw, moments) if self._hands and len(moments) > 1 else map(draw, moments)
         return to_array(torch.cat(faces))
 
     def animate(
@@ -312,3 +322,11 @@ class Engine:
 def _unread(faces: Batch) -> NDArray[np.float32]:
     """What nobody reads: every emotion is as likely, [B, 7]."""
     return np.full((len(as_batch(faces)), len(emotions.EMOTIONS)), 1 / len(emotions.EMOTIONS), np.float32)
+
+
+def _hands(device: torch.device) -> ThreadPoolExecutor | None:
+    """Threads that draw the faces of a sheet, one for each core, where torch leaves the cores to them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if device.type != "cpu" or torch.get_num_threads() > 1 or cores < 2:
+        return None
+    return ThreadPoolExecutor(min(cores, MOST_HANDS), thread_name_prefix="hand")

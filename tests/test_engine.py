@@ -1,3 +1,5 @@
+import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -5,6 +7,7 @@ import pytest
 import torch
 
 from fergan.engine import LAST_SEED, Engine
+from fergan.moments import Drawer
 from tests import factory
 
 
@@ -69,6 +72,37 @@ def test_requests_do_not_mix(engine):
     with ThreadPoolExecutor(8) as pool:
         together = list(pool.map(ask, range(16)))
     assert all(np.array_equal(a, b) for a, b in zip(alone, together, strict=True))
+
+
+def test_a_sheet_is_drawn_by_several_threads_and_is_the_same(house, monkeypatch):
+    rows, seeds, threads = np.tile(np.eye(7)[3], (6, 1)), list(range(6)), set()
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)  # torch's own threads take the cores
+    alone = Engine([house], device="cpu").generate("cgan", rows, seeds)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    engine, met = Engine([house], device="cpu"), threading.Barrier(2, timeout=20)
+    network, face = engine._registry.network(engine._registry.slot("cgan")), Drawer.face
+
+    def meet(drawer, moment):
+        threads.add(threading.get_ident())
+        met.wait()  # breaks unless two faces are drawn at the same time
+        assert drawer.network is network
+        return face(drawer, moment)
+
+    monkeypatch.setattr(Drawer, "face", meet)
+    assert np.array_equal(engine.generate("cgan", rows, seeds), alone)
+    assert len(threads) == 2 and threading.get_ident() not in threads
+
+
+def test_a_face_alone_waits_for_no_sheet(house, monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1}, raising=False)
+    engine, threads, face = Engine([house], device="cpu"), set(), Drawer.face
+    monkeypatch.setattr(
+        Drawer, "face", lambda drawer, moment: threads.add(threading.get_ident()) or face(drawer, moment)
+    )
+    engine.generate("cgan", np.eye(7)[:1], [1])
+    assert threads == {threading.get_ident()}
 
 
 def test_no_seeds_no_faces(engine):
