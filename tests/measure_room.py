@@ -1,8 +1,8 @@
 """What a room of visitors waits for: `python -m tests.measure_room [SOURCE ...]`.
 
 Starts `python app.py` as a user does and sends it what so many browsers would: all open the page at once, then click
-emotions, each a second after its last answer, then drag the sliders of Mix, each with two requests on their way. Prints
-a Markdown table, whose first row is a visitor alone. Speaks HTTP itself: so many browsers would take the processors
+emotions, each a second after its last answer, first of the people that all see, then of others each; then they drag
+the sliders of Mix, each with two requests on their way. Prints a Markdown table, whose first row is a visitor alone. Speaks HTTP itself: so many browsers would take the processors
 that are measured.
 """
 
@@ -63,12 +63,13 @@ class Visitor:
         """Milliseconds until the page, with its first faces, has come."""
         return timed(lambda: self.client.get("/").raise_for_status())
 
-    def click(self) -> list[float]:
-        """Milliseconds of each click until its sixteen faces have come."""
+    def click(self, people: int) -> list[float]:
+        """Milliseconds of each click until its sixteen faces, the first of which has the seed `people`, have come."""
         times = []
         for turn in range(CLICKS):
             time.sleep(REST)
-            sheet = self.asked | {"emotion": EMOTIONS[(self.seed + turn) % len(EMOTIONS)], "count": 16}
+            emotion = EMOTIONS[(self.seed + turn) % len(EMOTIONS)]
+            sheet = self.asked | {"emotion": emotion, "seed": people, "count": 16}
             times.append(timed(lambda sheet=sheet: self.ask("generate", "draw", sheet)))
         return times
 
@@ -76,7 +77,7 @@ class Visitor:
         """Milliseconds from each wish of one hand to its face."""
         asked, times, until = self.asked, [], time.perf_counter() + SECONDS
         while time.perf_counter() < until:
-            sad = (HANDS * len(times) + hand) % 100 / 100
+            sad = (HANDS * len(times) + hand) / 1000  # no blend comes twice
             moment = {key: asked[key] for key in ("seed", "truncation")} | {
                 "emotion": {"happy": 1, "sad": sad}
             }
@@ -116,15 +117,20 @@ def told(times: list[float]) -> str:
 def room(address: str, parts: dict[str, Any], people: int) -> str:
     """One row of the table."""
     clients = [httpx.Client(base_url=address, timeout=120) for _ in range(HANDS * people)]
-    hands = [Visitor(client, parts, n // HANDS) for n, client in enumerate(clients)]
+    hands = [Visitor(client, parts, 1000 * people + n // HANDS) for n, client in enumerate(clients)]
     with ThreadPoolExecutor(len(hands)) as pool:
         pages = list(pool.map(Visitor.open, hands[::HANDS])) * 2  # a quantile needs two
-        sheets = list(chain.from_iterable(pool.map(Visitor.click, hands[::HANDS])))
+        same = list(
+            chain.from_iterable(pool.map(Visitor.click, hands[::HANDS], [1000 * people + 200] * people))
+        )
+        own = range(1000 * people + 300, 1000 * people + 999, 16)  # of nobody in another room
+        other = list(chain.from_iterable(pool.map(Visitor.click, hands[::HANDS], own)))
         faces = list(chain.from_iterable(pool.map(Visitor.drag, hands, range(len(hands)))))
     for client in clients:
         client.close()
     rate = len(faces) / SECONDS
-    return f"| {people} | {told(pages)} | {told(sheets)} | {told(faces)} | {rate / people:.1f} | {rate:.0f} |"
+    cells = [str(people), *map(told, (pages, same, other, faces)), f"{rate / people:.1f}", f"{rate:.0f}"]
+    return f"| {' | '.join(cells)} |"
 
 
 def main(sources: list[str]) -> None:
@@ -136,8 +142,10 @@ def main(sources: list[str]) -> None:
     try:
         parts = opened(address)
         print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; milliseconds, median (p95)\n")
-        print("| visitors | page | click to 16 faces | Mix: wish to face | faces a second, each | all |")
-        print("| ---: | ---: | ---: | ---: | ---: | ---: |")
+        print(
+            "| visitors | page | click, the same people | others | Mix: wish to face | faces a second, each | all |"
+        )
+        print("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |")
         for people in ROOMS:
             print(room(address, parts, people), flush=True)
         print(f"\n{resident(server.pid)} MB of memory at the end")

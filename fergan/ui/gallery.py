@@ -13,7 +13,7 @@ import gradio as gr
 from fergan.emotions import EMOTIONS
 from fergan.engine import EVOLUTION, LAST_SEED, Engine
 from fergan.ui import cards, models
-from fergan.ui.server import Answer, Verb, answering
+from fergan.ui.server import Answer, Verb, answering, remembered
 from fergan.ui.sheet import Sheet, data_uri
 from fergan.ui.theme import script, static
 
@@ -54,6 +54,7 @@ def _verbs(engine: Engine) -> list[Verb]:
     """What the page may ask, as `await server.<name>(fields)`."""
     decorate = answering()
 
+    @remembered
     @decorate
     def draw(fields: Any) -> Answer:
         return {"faces": [data_uri(face) for face in Sheet.parse(fields).draw(engine)]}

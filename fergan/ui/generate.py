@@ -12,7 +12,7 @@ import gradio as gr
 from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
 from fergan.ui import models
-from fergan.ui.server import Answer, Verb, answering, received, sentence
+from fergan.ui.server import Answer, Verb, answering, received, remembered, sentence
 from fergan.ui.sheet import (
     LARGE,
     MOST,
@@ -74,6 +74,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
     answers = answering()
     aside, dropped = answering(), answering()  # gates of their own: no face waits for a reading or a file
 
+    @remembered
     @answers
     def draw(fields: Any) -> Answer:
         return {"faces": [data_uri(face) for face in Sheet.parse(fields).draw(engine)]}
@@ -96,6 +97,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
     def restore(fields: Any) -> Answer:
         return _settings(str(fields), engine)
 
+    @remembered
     @aside
     def read(fields: Any) -> Answer:
         probabilities = engine.classify(pictures(fields), str(judge))

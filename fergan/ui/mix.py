@@ -14,7 +14,7 @@ from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
 from fergan.ui import blend, models
 from fergan.ui.jobs import Jobs
-from fergan.ui.server import Answer, Verb, answering, received, sentence
+from fergan.ui.server import Answer, Verb, answering, received, remembered, sentence
 from fergan.ui.sheet import LARGE, data_uri, handed, pictures, whole, written
 from fergan.ui.theme import MAX_UPLOAD, script, static
 
@@ -70,6 +70,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
     aside, dropped, slowly = answering(), answering(), answering()  # no face waits for these
     jobs = Jobs()
 
+    @remembered
     @answers
     def draw(fields: Any) -> Answer:
         moments = blend.parse_all(_fields(fields).get("moments"))
@@ -100,6 +101,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
         engine.animate(asked.model, asked.moments, asked.steps, loop=asked.loop)
         return {"job": jobs.start(lambda told: asked.file(engine, told), asked.frames)}
 
+    @remembered
     @aside
     def read(fields: Any) -> Answer:
         probabilities = engine.classify(pictures(fields), str(judge))

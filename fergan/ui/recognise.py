@@ -18,7 +18,7 @@ from fergan.emotions import EMOTIONS
 from fergan.engine import JUDGE, NOBODY, Engine, Found
 from fergan.images import from_photo
 from fergan.ui import models
-from fergan.ui.server import Answer, Verb, answering, received, sentence, taken
+from fergan.ui.server import Answer, Verb, answering, received, remembered, sentence, taken
 from fergan.ui.sheet import LARGE, data_uri
 from fergan.ui.theme import MAX_UPLOAD, script, static
 
@@ -123,6 +123,7 @@ def _verbs(engine: Engine) -> list[Verb]:
         emotion = emotions.index(_text(fields, "emotion"))
         return {"map": _heat(engine.explain(np.array(face)[None], emotion, _text(fields, "model"))[0])}
 
+    @remembered
     @answers
     def examples(_: Any) -> Answer:
         return {"faces": _examples(engine)}

@@ -3,9 +3,13 @@
 import base64
 import binascii
 import functools
+import hashlib
+import json
 import logging
 import threading
+from collections import OrderedDict
 from collections.abc import Callable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +19,9 @@ Answer = dict[str, Any]
 Verb = Callable[[Any], Answer]
 AT_ONCE = 2
 """Requests of one tab that are worked on at the same time: they pass by Gradio's queue and its limits."""
+
+KEPT = 8 * 2**20
+"""Characters of the answers that a verb remembers."""
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +45,59 @@ def answering() -> Callable[[Verb], Verb]:
         return answer
 
     return decorate
+
+
+def remembered(verb: Verb) -> Verb:
+    """Keeps a verb's newest answers, the refusals not: a room of visitors opens the page on the same faces.
+
+    For verbs whose answer follows from what they are asked alone. What is remembered passes no gate, and what
+    several ask at once is worked on once.
+    """
+    kept: OrderedDict[bytes, tuple[Answer, int]] = OrderedDict()
+    coming: dict[bytes, Future[Answer]] = {}
+    lock, size = threading.Lock(), 0
+
+    def keep(asked: bytes, found: Answer) -> None:
+        nonlocal size
+        characters = len(json.dumps(found))
+        kept[asked], size = (found, characters), size + characters
+        while size > KEPT:
+            size -= kept.popitem(last=False)[1][1]
+
+    @functools.wraps(verb)
+    def answer(fields: Any) -> Answer:
+        asked = _digest(fields)
+        with lock:
+            if asked in kept:
+                kept.move_to_end(asked)
+                return dict(kept[asked][0])
+            others = coming.get(asked)
+            mine = others or coming.setdefault(asked, Future())
+        if others:
+            return dict(others.result())
+        try:
+            found = verb(fields)
+            with lock:
+                if "error" not in found:
+                    keep(asked, dict(found))
+            mine.set_result(dict(found))
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with lock:
+                del coming[asked]
+        return found
+
+    return answer
+
+
+def _digest(fields: Any) -> bytes:
+    """Tells what was asked apart; piece by piece, since photos in it are large."""
+    hashed = hashlib.sha256()
+    for piece in json.JSONEncoder().iterencode(fields):
+        hashed.update(piece.encode())
+    return hashed.digest()
 
 
 def sentence(error: Exception) -> str:

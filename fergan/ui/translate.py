@@ -21,7 +21,7 @@ from fergan.images import from_photo
 from fergan.ui import blend, edit, models
 from fergan.ui.edit import Edit, Film
 from fergan.ui.jobs import Jobs
-from fergan.ui.server import Answer, Verb, answering, received, sentence, taken
+from fergan.ui.server import Answer, Verb, answering, received, remembered, sentence, taken
 from fergan.ui.sheet import data_uri, handed, pictures, written
 from fergan.ui.theme import MAX_UPLOAD, script, static
 
@@ -133,6 +133,7 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
     def read(fields: Any) -> Answer:
         return {"probabilities": _read(engine, str(judge), pictures(fields))}
 
+    @remembered
     @aside
     def examples(_: Any) -> Answer:
         return {"faces": _examples(engine)}
