@@ -160,8 +160,13 @@ class Engine:
             with torch.inference_mode():  # which each thread has to say for itself
                 return drawer.face(moment)
 
-        # a face alone waits for no sheet
-        faces += self._hands.map(draw, moments) if self._hands and len(moments) > 1 else map(draw, moments)
+        if (
+            self._hands and len(moments) > 1
+        ):  # a face alone waits for no sheet, and a sheet for no more than a few faces
+            for first in range(0, len(moments), MOST_HANDS):
+                faces += self._hands.map(draw, moments[first : first + MOST_HANDS])
+        else:
+            faces += map(draw, moments)
         return to_array(torch.cat(faces))
 
     def animate(
@@ -326,7 +331,17 @@ def _unread(faces: Batch) -> NDArray[np.float32]:
 
 def _hands(device: torch.device) -> ThreadPoolExecutor | None:
     """Threads that draw the faces of a sheet, one for each core, where torch leaves the cores to them."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if device.type != "cpu" or torch.get_num_threads() > 1 or cores < 2:
+    hands = min(_cores(), MOST_HANDS)
+    if device.type != "cpu" or torch.get_num_threads() > 1 or hands < 2:
         return None
-    return ThreadPoolExecutor(min(cores, MOST_HANDS), thread_name_prefix="hand")
+    return ThreadPoolExecutor(hands, thread_name_prefix="hand")
+
+
+def _cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Cores that this process may use: those it is bound to, or fewer where its container has a share of them."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        most, period = map(int, quota.read_text(encoding="ascii").split())
+    except (OSError, ValueError):  # no container, or "max"
+        return cores
+    return min(cores, max(1, most // period))

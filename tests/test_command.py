@@ -145,6 +145,7 @@ def test_a_new_process_has_one_thread_no_analytics_and_what_ships():
 
 def test_one_thread_draws_a_face_unless_the_environment_says_more():
     assert imported(OMP_NUM_THREADS="2")["threads"] == 2
+    assert imported(OMP_NUM_THREADS="3500m")["threads"] == 1  # of a container's share, which OpenMP ignores
 
 
 def test_a_start_writes_no_stubs_of_gradios_components(weights):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from fergan import engine as engine_module
 from fergan.engine import LAST_SEED, Engine
 from fergan.moments import Drawer
 from tests import factory
@@ -92,6 +93,45 @@ def test_a_sheet_is_drawn_by_several_threads_and_is_the_same(house, monkeypatch)
     monkeypatch.setattr(Drawer, "face", meet)
     assert np.array_equal(engine.generate("cgan", rows, seeds), alone)
     assert len(threads) == 2 and threading.get_ident() not in threads
+
+
+@pytest.mark.parametrize(
+    ("said", "cores"),
+    [("250000 100000", 2), ("50000 100000", 1), ("1600000 100000", 8), ("max 100000", 8), ("", 8)],
+)
+def test_a_containers_share_of_the_cores_counts(said, cores, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(8)), raising=False)
+    (tmp_path / "cpu.max").write_text(f"{said}\n")
+    assert engine_module._cores(tmp_path / "cpu.max") == cores
+    assert engine_module._cores(tmp_path / "none") == 8
+
+
+def test_a_small_sheet_overtakes_a_large_one(house, monkeypatch):
+    both, order, begun, face = threading.Event(), [], threading.Event(), Drawer.face
+
+    class Hands(ThreadPoolExecutor):
+        def map(self, draw, moments):
+            found = super().map(draw, moments)
+            if moments[0].truncation == 0.5:
+                both.set()
+            return found
+
+    def draw(drawer, moment):
+        begun.set()
+        assert both.wait(20)  # until the small one stands behind the first faces of the large one
+        order.append(moment.truncation)
+        return face(drawer, moment)
+
+    engine = Engine([house], device="cpu")
+    engine._hands = Hands(2)
+    monkeypatch.setattr(Drawer, "face", draw)
+    with ThreadPoolExecutor(2) as pool:
+        large = pool.submit(engine.generate, "cgan", np.tile(np.eye(7)[3], (60, 1)), list(range(60)), 1.0)
+        assert begun.wait(20)
+        small = pool.submit(engine.generate, "cgan", np.eye(7)[:4], [1, 2, 3, 4], 0.5)
+        assert small.result().shape == (4, 48, 48) and large.result().shape == (60, 48, 48)
+    assert order.count(1.0) == 60
+    assert max(place for place, truncation in enumerate(order) if truncation == 0.5) < 16
 
 
 def test_a_face_alone_waits_for_no_sheet(house, monkeypatch):

@@ -43,6 +43,11 @@ def test_a_refusal_is_not_remembered(verb, asked):
     assert asked == [-1, -1]
 
 
+def test_what_no_page_sends_is_answered_too(verb, asked):
+    assert verb({1}) == verb({1}) == {"said": {1}}  # no JSON: nothing to know it by
+    assert asked == [{1}, {1}]
+
+
 def test_nobody_changes_what_others_are_told(verb):
     for _ in range(3):
         told = verb(1)
@@ -51,11 +56,11 @@ def test_nobody_changes_what_others_are_told(verb):
 
 
 def test_what_was_asked_long_ago_is_forgotten(verb, asked, monkeypatch):
-    monkeypatch.setattr(server, "KEPT", 3 * len('{"said": 1}'))
+    monkeypatch.setattr(server, "KEPT", 3 * (server.OVERHEAD + len('{"said": 1}')))
     for number in (1, 2, 3, 1, 4, 1, 2):  # 4 pushes out 2, which nobody has asked for again since
         verb(number)
     assert asked == [1, 2, 3, 4, 2]
-    assert verb("x" * 100) == {"said": "x" * 100}  # too long for all others together
+    assert verb("x" * 4000) == {"said": "x" * 4000}  # too long for all others together
     assert verb(1) == {"said": 1} and asked[-1] == 1
 
 

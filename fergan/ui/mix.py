@@ -101,7 +101,6 @@ def _verbs(engine: Engine, judge: str | None) -> list[Verb]:
         engine.animate(asked.model, asked.moments, asked.steps, loop=asked.loop)
         return {"job": jobs.start(lambda told: asked.file(engine, told), asked.frames)}
 
-    @remembered
     @aside
     def read(fields: Any) -> Answer:
         probabilities = engine.classify(pictures(fields), str(judge))

@@ -20,8 +20,8 @@ Verb = Callable[[Any], Answer]
 AT_ONCE = 2
 """Requests of one tab that are worked on at the same time: they pass by Gradio's queue and its limits."""
 
-KEPT = 8 * 2**20
-"""Characters of the answers that a verb remembers."""
+KEPT, OVERHEAD = 8 * 2**20, 1024
+"""Characters of the answers that a verb remembers, and what each answer counts for beside its own."""
 
 _log = logging.getLogger(__name__)
 
@@ -59,14 +59,17 @@ def remembered(verb: Verb) -> Verb:
 
     def keep(asked: bytes, found: Answer) -> None:
         nonlocal size
-        characters = len(json.dumps(found))
+        characters = len(json.dumps(found)) + OVERHEAD
         kept[asked], size = (found, characters), size + characters
         while size > KEPT:
             size -= kept.popitem(last=False)[1][1]
 
     @functools.wraps(verb)
     def answer(fields: Any) -> Answer:
-        asked = _digest(fields)
+        try:
+            asked = _digest(fields)
+        except (TypeError, ValueError, RecursionError):
+            return verb(fields)  # which refuses what no page sends
         with lock:
             if asked in kept:
                 kept.move_to_end(asked)
