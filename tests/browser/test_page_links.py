@@ -106,3 +106,73 @@ def test_a_broken_link_is_told_and_what_is_right_in_it_kept(visit):
 )
 def test_a_page_opens_with_plain_faces_and_a_link_with_its_own(visit, link, variety):
     expect(visit(link).locator("#generate-variety")).to_have_value(variety)
+
+
+def test_back_and_forward_go_through_the_tabs(visit):
+    page = visit()
+    for tab in ("Mix", "Models", "Mix"):
+        page.get_by_role("tab", name=tab).click()
+    page.wait_for_selector(".mix-face img[src]")
+    page.get_by_role("slider", name="sad").fill("60")
+    expect(page).to_have_url(re.compile("tab=mix.*sad="))
+    for step, tab in (("back", "Models"), ("back", "Mix"), ("back", "Generate"), ("forward", "Mix")):
+        page.evaluate(f"history.{step}()")
+        expect(page.get_by_role("tab", name=tab)).to_have_attribute("aria-selected", "true")
+        expect(page).to_have_url(
+            re.compile(f"tab={tab.lower()}" if step == "forward" or tab != "Generate" else "$")
+        )
+    expect(page).to_have_url(re.compile("tab=mix.*sad="))  # it is as it was left
+    page.get_by_role("button", name="Stage").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    page.evaluate("history.back()")
+    expect(page.get_by_role("tab", name="Generate")).to_have_attribute("aria-selected", "true")
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def test_a_click_on_the_open_tab_is_no_step(visit):
+    page = visit()
+    steps = page.evaluate("history.length")
+    page.get_by_role("tab", name="Generate").click()
+    page.keyboard.press("6")
+    expect(page).to_have_url(re.compile("emotion=surprise"))
+    assert page.evaluate("history.length") == steps
+
+
+@pytest.mark.parametrize("tab", ["Generate", "Models", "Evolution", "Real or fake?"])
+def test_no_dropped_file_takes_the_place_of_the_page(visit, tab):
+    page = visit()
+    page.get_by_role("tab", name=tab).click()
+    found = page.evaluate(
+        """() => ['dragover', 'drop'].map((name) => {
+            const dataTransfer = new DataTransfer();
+            dataTransfer.items.add(new File(['x'], 'x.png', {type: 'image/png'}));
+            const event = new DragEvent(name, {dataTransfer, bubbles: true, cancelable: true});
+            document.body.dispatchEvent(event);
+            return event.defaultPrevented;
+        })"""
+    )
+    assert found == [True, True]
+
+
+def test_what_the_keyboard_comes_to_is_not_under_the_picture(visit):
+    """A window of 1440x900 at 200 % (WCAG 2.2, 2.4.11)."""
+    page = visit(width=720, height=450)
+    for tab in ("Generate", "Mix", "Recognise"):
+        page.get_by_role("tab", name=tab).click()
+        page.wait_for_timeout(300)
+        page.evaluate(
+            """() => [...document.querySelectorAll('.tabitem :is(button, input, select, summary)')]
+                .filter((one) => one.offsetParent && !one.disabled).at(-1).focus()"""
+        )
+        for _ in range(15):
+            page.keyboard.press("Shift+Tab")
+            covered = page.evaluate(
+                """() => {
+                    const one = document.activeElement.closest('label') ?? document.activeElement;
+                    const {left, right, top, bottom} = one.getBoundingClientRect();
+                    if (right - left < 2 || !one.closest('.tabitem')) return '';
+                    const at = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+                    return at && (one.contains(at) || at.contains(one)) ? '' : one.outerHTML.slice(0, 120);
+                }"""
+            )
+            assert covered == "", tab
