@@ -225,6 +225,11 @@ def test_pictures_that_restore_nothing_get_a_sentence(ask):
     edited = base64.b64encode(provenance.png(Image.new("L", (4, 4)), record)).decode()
     assert "edited photo" in ask("restore", edited)["error"]
     assert ask("restore", base64.b64encode(b"hello").decode())["error"] == "This file is not a picture."
+    Image.new("L", (4, 4)).save(photo := io.BytesIO(), "JPEG")
+    assert ask("restore", base64.b64encode(photo.getvalue()).decode())["error"] == (
+        "This picture does not say that it was made here."
+        " To change or read a photo, open Translate or Recognise."
+    )
     assert "whole" in ask("restore", "!")["error"]
     assert "larger than 8 MB" in ask("restore", "A" * (theme.MAX_UPLOAD * 4 // 3 + 8))["error"]
 

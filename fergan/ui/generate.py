@@ -112,7 +112,12 @@ def _settings(encoded: str, engine: Engine) -> Answer:
     Raises:
         ValueError: too large, not a picture, not one of ours, or one that no model here can draw again.
     """
-    record = drawn_by(received(encoded), engine)
+    try:
+        record = drawn_by(received(encoded), engine)
+    except ValueError as error:
+        if "does not say that it was made here" in str(error):
+            raise ValueError(f"{error} To change or read a photo, open Translate or Recognise.") from error
+        raise
     emotion = max(record.emotion, key=lambda name: record.emotion[name])
     seed, count = record.sheet or (record.seed, record.count)
     sheet = Sheet(record.model, emotion, seed, count, record.truncation)

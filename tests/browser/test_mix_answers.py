@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fergan.ui.sheet import data_uri
-from tests.browser.conftest import cut_off, until
+from tests.browser.conftest import cut_off, held_back, until
 from tests.browser.test_mix import REQUESTS, address, drawn, face, mix, said  # noqa: F401 - fixtures
 from tests.test_mix import styled, styled_weights  # noqa: F401 - fixtures
 
@@ -124,3 +124,18 @@ def test_a_server_that_is_gone_is_told_and_retried(mix):
     page.get_by_role("button", name="Retry").click()
     expect(said(page)).to_contain_text("27\u00a0% sad")
     expect(page.locator(".mix-face .failed")).to_be_hidden()
+
+
+def test_a_face_that_is_slow_to_come_is_seen_to_be_on_its_way_but_not_under_a_dragging_hand(mix):
+    page = mix()
+    expect(page.locator(".mix-thumb img:not([src])")).to_have_count(0)
+    waiting = page.locator(".mix-face.waiting")
+    held, let_go = held_back(page, "draw")
+    page.get_by_role("slider", name="sad").fill("37")
+    until(page, lambda: held)
+    expect(waiting).to_have_count(0)
+    page.get_by_role("button", name="New seed").click()
+    expect(waiting).to_have_count(1)
+    let_go()
+    expect(waiting).to_have_count(0)
+    expect(said(page)).not_to_contain_text("seed 7,")

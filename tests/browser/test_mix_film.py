@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from fergan import provenance
+from fergan.emotions import EMOTIONS
 from tests.browser.conftest import held_back, until
 from tests.browser.test_mix import REQUESTS, address, drawn, mix, moments, percents, pixels, said  # noqa: F401 - fixtures
 from tests.browser.test_page import drop
@@ -223,3 +224,31 @@ def test_with_reduced_motion_a_film_takes_steps(mix):
     expect(place).to_have_value("10")  # a quarter of 1.6 seconds
     page.wait_for_timeout(200)
     assert place.input_value() == "10"
+
+
+def test_moments_are_there_again_after_a_reload(mix):
+    page = mix()
+    moments(page, "happy", "sad", "fear")
+    page.get_by_role("button", name="Remove moment 2").click()
+    page.reload()
+    titles = page.locator(".mix-moments .mix-thumb")
+    expect(titles).to_have_count(2)
+    expect(titles.first).to_have_attribute("title", "Moment 1: happy, seed 7")
+    expect(page.locator(".mix-moments img:not([src])")).to_have_count(0)
+    expect(page.get_by_role("button", name="Play", exact=True)).to_be_visible()
+
+
+def test_stored_moments_that_are_broken_are_left_out(mix):
+    weights = dict.fromkeys(EMOTIONS, 0) | {"sad": 100}
+    sound = {"model": "acgan", "seed": 3, "weights": weights, "typical": 0, "coarse": None}
+    wrong = {"model": "nope", "seed": -1, "weights": {"sad": "100"}, "typical": 0.5, "coarse": "2"}
+    page = mix()
+    for kept, count in (
+        ([sound] + [sound | {name: value} for name, value in wrong.items()], 1),
+        ([None], 0),
+        (7, 0),
+    ):
+        page.evaluate("(kept) => localStorage.setItem('fergan.mix.moments', JSON.stringify(kept))", kept)
+        page.reload()
+        expect(said(page)).to_contain_text("happy")
+        expect(page.locator(".mix-moments li")).to_have_count(count)

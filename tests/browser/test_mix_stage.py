@@ -72,6 +72,36 @@ def test_the_tour_stands_still_with_reduced_motion(visit):
     expect(page.locator(".mix-show canvas")).to_be_hidden()
 
 
+def test_clicks_on_the_stage_leave_the_blend_as_it_was_and_keys_do_not(mix):
+    page = mix("&model=acgan&happy=0.6&sad=0.4")
+    stage = page.get_by_role("dialog", name="Stage")
+    for key, left in ((None, {"happy": 60, "sad": 40}), ("5", {"sad": 100})):
+        page.get_by_role("button", name="Stage").click()
+        stage.locator(".mix-show-face").click()
+        expect(stage.get_by_role("status")).to_have_text("sad")
+        stage.locator(".mix-show-face").click()
+        expect(stage.get_by_role("status")).to_have_text("surprise")
+        if key:
+            page.keyboard.press(key)
+        page.keyboard.press("Escape")
+        expect(stage).to_have_count(0)
+        assert percents(page) == left
+    expect(said(page)).to_contain_text("sad, seed 7")
+    expect(page).to_have_url(re.compile("&sad=1$"))
+
+
+@pytest.mark.parametrize("touch", [False, True])
+def test_the_stage_shows_its_way_out(mix, touch):
+    page = mix(width=600, height=600, has_touch=touch, is_mobile=touch)
+    page.locator("[data-do=stage]").click()
+    if not touch:
+        page.mouse.move(200, 300)
+    leave = page.get_by_role("button", name="Leave the stage")
+    page.wait_for_function("(one) => getComputedStyle(one).opacity >= 0.5", arg=leave.element_handle())
+    leave.tap() if touch else leave.click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+
+
 def test_a_phone_keeps_the_face_in_sight_and_never_scrolls_sideways(mix):
     page = mix(width=360, height=740, has_touch=True, is_mobile=True)
     moments(page, "happy", "sad", "fear", "angry", "surprise", "neutral")

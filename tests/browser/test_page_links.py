@@ -157,7 +157,7 @@ def test_no_dropped_file_takes_the_place_of_the_page(visit, tab):
 def test_what_the_keyboard_comes_to_is_not_under_the_picture(visit):
     """A window of 1440x900 at 200 % (WCAG 2.2, 2.4.11)."""
     page = visit(width=720, height=450)
-    for tab in ("Generate", "Mix", "Recognise"):
+    for tab in ("Generate", "Mix", "Recognise", "Real or fake?"):
         page.get_by_role("tab", name=tab).click()
         page.wait_for_timeout(300)
         page.evaluate(

@@ -364,6 +364,7 @@ def test_without_real_faces(visit_of, weights, tmp_path, names, heading):
     if "cgan" in names:  # and no judge
         expect(page.locator(".quiz-modes")).to_be_hidden()
         expect(face(page)).to_be_visible()
+        expect(page.locator(".quiz-hint")).to_contain_text("this page may show no photos. The tab Models")
         finish(page, "12")
         expect(page.locator(".quiz-scores li")).to_have_count(2)
         expect(page.locator(".quiz-detail tbody tr").first).to_contain_text("of 10")

@@ -81,10 +81,7 @@ function chart(side, {title, curves}, found) {
   const {title: name} = model(side);
   const made = {side, low, high, box, legend, curves: here};
   charts.push(made);
-  box.addEventListener('pointerdown', (event) => { pause(); box.setPointerCapture(event.pointerId); seek(box, event); });
-  box.addEventListener('pointermove', (event) => { if (event.buttons) seek(box, event); hover(made, event); });
-  for (const name of ['pointerup', 'pointercancel']) box.addEventListener(name, publish);
-  box.addEventListener('pointerleave', () => hover(made, null));
+  point(made);
   return put('section', {class: 'evo-chart', 'aria-label': `${title} of ${name}`}, put('header', {}, put('h3', {}, ...(sides().length > 1 ? [put('b', {class: 'badge', 'aria-hidden': 'true'}, side === 'left' ? 'A' : 'B'), ' '] : []), title), legend), box);
 }
 
@@ -95,6 +92,40 @@ function span(values) {
 }
 
 // --- the chosen step, and the one under the pointer ---
+
+const STROKE = 8; // pixels across from which a finger draws along the curve
+
+/** A mouse seeks as it is pressed; a finger where it taps or goes across: one that goes up or down scrolls the page. */
+function point(made) {
+  const {box} = made;
+  let finger = null; // {x, y, draws}: where it came down, and whether it goes along the curve
+  box.addEventListener('pointerdown', (event) => {
+    finger = event.pointerType === 'mouse' ? null : {x: event.clientX, y: event.clientY, draws: false};
+    if (finger) return;
+    pause();
+    box.setPointerCapture(event.pointerId);
+    seek(box, event);
+  });
+  box.addEventListener('pointermove', (event) => {
+    if (finger && event.buttons && !finger.draws) {
+      const [across, down] = [event.clientX - finger.x, event.clientY - finger.y].map(Math.abs);
+      if (across < STROKE || across < down) return;
+      finger.draws = true;
+      pause();
+    }
+    if (event.buttons) seek(box, event);
+    hover(made, event);
+  });
+  box.addEventListener('click', (event) => {
+    if (!finger) return;
+    pause();
+    seek(box, event);
+    publish();
+  });
+  box.addEventListener('pointerup', publish);
+  box.addEventListener('pointercancel', () => { finger = null; publish(); });
+  box.addEventListener('pointerleave', () => hover(made, null));
+}
 
 const acrossOf = (box, {clientX}) => Math.min(1, Math.max(0, (clientX - box.getBoundingClientRect().left) / box.clientWidth));
 

@@ -114,7 +114,7 @@ async function restore(file) {
   const found = answer.moments.map(settled);
   if (found.length > 1) moments.splice(0, moments.length, ...found);
   take({model: answer.model, ...found[0]});
-  paintMoments();
+  changeFilm();
   notify(`Restored. ${answer.said} ${answer.note}`.trim());
 }
 

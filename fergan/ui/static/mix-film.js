@@ -104,6 +104,7 @@ function removeMoment(place) {
 
 function changeFilm() {
   leaveFilm();
+  memory.set('mix.moments', JSON.stringify(moments.map((settings) => ({...settings, model: state.model}))));
   paintMoments();
   drawThumbs();
 }

@@ -5,6 +5,7 @@ const TOUR = 3; // seconds from one emotion to the next
 const tourCanvas = show.querySelector('.film-frame');
 const guide = newPlayer(tourCanvas, (at) => nameOnStage(facts.emotions[Math.round(at / steps(TOUR)) % facts.emotions.length]));
 let touring = false;
+let passed = null; // the blend that clicks on the stage went on from: they are for the room, so it comes back
 
 function openStage(tour = false) {
   leaveFilm();
@@ -17,6 +18,7 @@ function openStage(tour = false) {
 
 show.addEventListener('close', () => {
   endTour();
+  if (passed) change({weights: passed});
   document.documentElement.classList.remove('on-stage');
   paintStage();
   publish();
@@ -71,4 +73,9 @@ show.addEventListener('keydown', (event) => {
   if (by) { event.preventDefault(); stepOnStage(by); }
   if (event.key === ' ' && !event.target.closest('button')) { event.preventDefault(); touring ? endTour() : beginTour(); paintStage(); }
 });
-show.addEventListener('click', ({target}) => { if (!target.closest('button')) stepOnStage(1); });
+show.addEventListener('click', ({target}) => {
+  if (target.closest('button')) return;
+  const blend = passed ?? (Math.max(...shares(state.weights)) < 1 ? state.weights : null);
+  stepOnStage(1); // as any other change of the blend it forgets the one before
+  passed = blend;
+});

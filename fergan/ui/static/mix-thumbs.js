@@ -3,7 +3,7 @@
 
 const FEW = 7; // small faces in one request
 const KEPT = 24;
-const moments = [];           // of the film: settings
+const moments = recall('mix.moments').map(({model, ...settings}) => settings); // of the film, which any model draws
 const past = recall('mix.past');
 
 /** What a small face shows: settings, and their model. */
@@ -19,11 +19,15 @@ const small = {
   past: (place) => past[place],
 };
 
+/** Settings that the browser kept; those that are broken, or of a model that is not here, are left out. */
 function recall(name) {
+  const within = (most, value) => typeof value === 'number' && value >= 0 && value <= most;
+  const whole = (most, value) => Number.isInteger(value) && within(most, value);
+  const sound = ({model, seed, weights, typical, coarse}) => facts.models.some((other) => other.name === model)
+    && whole(facts.lastSeed, seed) && whole(100, typical) && (coarse === null || whole(facts.lastSeed, coarse))
+    && facts.emotions.every((emotion) => within(100, weights?.[emotion]));
   try {
-    const found = JSON.parse(memory.get(name)) ?? [];
-    const known = (model) => facts.models.some((other) => other.name === model);
-    return found.filter(({model, weights, seed}) => known(model) && weights && Number.isInteger(seed)).slice(0, KEPT);
+    return (JSON.parse(memory.get(name)) ?? []).filter(sound).slice(0, KEPT);
   } catch {
     return []; // another version's, or somebody wrote there
   }

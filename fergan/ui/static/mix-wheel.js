@@ -65,8 +65,12 @@ function under(event) {
   ];
 }
 
+let touched = false; // beside the knob: a swipe there scrolls the page, only a tap is meant for the wheel
+
 wheel.addEventListener('pointerdown', (event) => {
   if (event.button) return;
+  touched = event.pointerType !== 'mouse' && event.target !== knob;
+  if (touched) return;
   wheel.setPointerCapture(event.pointerId);
   knob.focus({preventScroll: true});
   event.preventDefault(); // else the drag selects text
@@ -74,6 +78,12 @@ wheel.addEventListener('pointerdown', (event) => {
 });
 wheel.addEventListener('pointermove', (event) => {
   if (wheel.hasPointerCapture(event.pointerId)) moveTo(under(event), true);
+});
+wheel.addEventListener('click', (event) => {
+  if (!touched || event.target === knob) return; // Enter on the knob is a click too
+  touched = false;
+  knob.focus({preventScroll: true});
+  moveTo(under(event), false);
 });
 
 knob.addEventListener('keydown', (event) => {

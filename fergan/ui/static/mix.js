@@ -197,10 +197,12 @@ let base = {...state.weights}; // what the column of intensities leads to
 function change(changes, {live = false, part = false} = {}) {
   Object.assign(state, changes);
   if (changes.weights && !part) base = {...state.weights};
+  if (changes.weights) passed = null;
   jump ||= !live;
   leaveFilm();
   paintControls();
   settle();
+  if (!live && !faces.has(key())) box.classList.add('waiting'); // it shows where a face is slow to come
   return work();
 }
 

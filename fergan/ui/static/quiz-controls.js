@@ -20,19 +20,26 @@ function paintStage() {
   const [said, points] = show.querySelectorAll('p > *');
   const buttons = () => ways.flatMap(([name, words]) => [make('button', {type: 'button', 'data-say': name}, words), ' ']).slice(0, -1);
   if (said.textContent !== line) said.replaceChildren(...(line === asked ? buttons() : [line]));
+  markSaying(said);
   points.textContent = isOver() || !game.answers.length ? '' : `${score()} of ${game.answers.length}`;
 }
 
 /** On with whatever comes: Retry, the next face, another game. */
 function goOn() {
   if (again) retry();
-  else if (isOver()) begin();
+  else if (isOver()) playAgain();
   else next();
+}
+
+/** Another game: the button that began it is gone, so the focus goes to the question, which is read then. */
+function playAgain() {
+  begin();
+  if (!show.open) $('.quiz-question').focus();
 }
 
 const actions = {
   'next': next,
-  'again': begin,
+  'again': playAgain,
   'begin': begin,
   'retry': retry,
   'compare': () => { compared = null; paintResult(); compare(dealing); },

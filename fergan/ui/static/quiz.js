@@ -6,6 +6,7 @@ const $$ = (selector) => [...element.querySelectorAll(selector)];
 const WORDS = {real: 'Real', fake: 'Fake'};
 const KEYS = {real: ['ArrowLeft', 'r'], fake: ['ArrowRight', 'f']};
 const SIGNS = {real: '\u2190 R', fake: '\u2192 F'};
+const ALL_DRAWN = 'All of these are drawn: this page may show no photos. The tab Models shows how each network draws.';
 
 const [box, failed, verdict, show] = ['.quiz-face', '.failed', '.quiz-said', '.quiz-show'].map($);
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
@@ -18,7 +19,7 @@ const game = {
 };
 let dealing = 0;     // the number of the last deal that was asked for: an older one is not played
 let again = null;    // what Retry does
-let busy = false;    // whether an answer is on its way
+let saying = null;   // the answer that is on its way
 
 const title = (name) => facts.models[name] ?? name;
 const word = (answer) => WORDS[answer] ?? title(answer);
@@ -32,7 +33,7 @@ const score = () => game.answers.filter(right).length;
 async function begin() {
   const own = ++dealing;
   Object.assign(game, {faces: [], tickets: [], answers: [], open: true, done: false});
-  again = null;
+  again = saying = null;
   paint();
   const answer = await askServer(server.deal, game.mode);
   if (own !== dealing) return;
@@ -46,14 +47,16 @@ async function begin() {
 
 /** Says what the face on screen is; the server tells what it was. */
 async function say(said) {
-  if (!game.open || busy || !game.faces.length || again) return;
-  busy = true;
+  if (!game.open || saying || !game.faces.length || again) return;
+  saying = said;
   const [own, place] = [dealing, number()];
   const milliseconds = Math.round(performance.now() - game.shownAt);
   const time = new Date().toISOString();
+  paintAsking();
+  paintStage();
   const answer = await askServer(server.reveal, {tickets: [game.tickets[place]], said}, 20);
-  busy = false;
   if (own !== dealing) return;
+  saying = null;
   if (answer.error) return fail(answer.error, answer.lost ? () => say(said) : begin);
   again = null;
   game.answers.push({round: place + 1, time, milliseconds, said, ...answer, machines: {}});
@@ -137,14 +140,24 @@ function paintAsking() {
   }
   for (const button of group.children) {
     const answer = game.open ? null : game.answers.at(-1);
-    button.setAttribute('aria-disabled', String(!game.open || !game.faces.length));
+    button.setAttribute('aria-disabled', String(!game.open || !game.faces.length || Boolean(saying)));
     button.classList.toggle('said', answer?.said === button.dataset.say);
     button.classList.toggle('truth', answer?.truth === button.dataset.say);
   }
+  group.setAttribute('aria-disabled', String(Boolean(saying)));
+  markSaying(group);
   for (const radio of $$('.quiz-mode input')) radio.checked = radio.value === game.mode;
   write('.quiz-hint', game.mode === 'real'
     ? 'About half are photos of real people from FER2013; networks drew the others. Click, or press R and F.'
-    : `A network drew each of them. Click, or press 1 to ${names.length}.`);
+    : `${modes.includes('real') ? 'A network drew each of them.' : ALL_DRAWN} Click, or press 1 to ${names.length}.`);
+}
+
+/** Shows at once which answer was given: no other one is heard until the server says what the face was. */
+function markSaying(group) {
+  for (const button of group.querySelectorAll('[data-say]')) {
+    button.classList.toggle('saying', button.dataset.say === saying);
+    button.ariaBusy = String(button.dataset.say === saying);
+  }
 }
 
 function paintVerdict() {

@@ -62,6 +62,7 @@ async function readPhoto(photo, whole = false) {
 
 function waitFor(photo) {
   showPhoto(photo);
+  clearReading('Reading…'); // nothing of one person, or by one reader, beside what another one is to get
   enter('waiting');
 }
 
@@ -142,9 +143,9 @@ function paintReading() {
   $('[data-seen=face]').alt = `The face as the network sees it: ${strongest(face)}`;
 }
 
-function clearReading() {
+function clearReading(sentence = '') {
   delete root.dataset.emotion;
-  say('');
+  say(sentence);
   for (const bar of $$('.read-bar')) {
     bar.disabled = true;
     bar.setAttribute('aria-pressed', 'false');

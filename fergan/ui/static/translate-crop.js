@@ -62,8 +62,8 @@ const NUDGES = {
 
 /** One step of a button or a key; `far` is five of them. */
 function step(name, place = state.face ?? 0, far = false) {
+  if (lacking()) return notify(lacking());
   const face = state.faces[place];
-  if (!face) return;
   const by = far ? 5 : 1;
   const {right = 0, down = 0, times = 0, turn = 0} = NUDGES[name];
   nudge(place, {right: right * by * face.side / 50, down: down * by * face.side / 50, times: 1.03 ** (times * by), turn: 2 * turn * by});

@@ -19,7 +19,8 @@ function along(share) {
 /** Plays or pauses; with reduced motion it takes one step, of a quarter of the way. */
 async function play() {
   if (playing && !calm.matches) return leaveFilm();
-  if (busy || !chosen().length || isLive()) return;
+  if (busy) return;
+  if (lacking()) return notify(lacking());
   const frames = await fetchFilm();
   if (!frames) return;
   if (calm.matches) {
@@ -104,7 +105,7 @@ function paintProgress(words = '', share = 0, stop = null) {
   $('[data-do=export]').ariaBusy = String(Boolean(busy));
 }
 
-/** What a person has to do before there is something to save; '' where there is. */
+/** What a person has to do before there is something to play, move or save; '' where there is. */
 function lacking() {
   if (isLive()) return 'Take the camera\'s picture first.';
   return chosen().length ? '' : 'Choose a photo first.';

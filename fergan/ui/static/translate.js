@@ -8,6 +8,7 @@ const $$ = (selector) => [...element.querySelectorAll(selector)];
 const REST = 150;       // ms without a wish before anything else is asked for: a moving hand gets its pictures undisturbed
 const REMEMBERED = 96;  // results kept in the browser: a slider that goes back costs nothing
 const ROOM = 1.1;       // what is sent around a face, in its sides
+const LATE = 350;       // ms without what is wished for, then the photo shimmers
 const QUICK = 384;      // pixels of that which is sent while a hand drags,
 const FINE = 1024;      // and once it rests; a file that is saved has all of the photo's own
 
@@ -33,7 +34,7 @@ function weights({emotion, second, share} = state) {
 
 /** What is asked for now: settings that name a result. */
 const wish = () => ({model: state.model, emotion: weights(), intensity: state.intensity / 100});
-const key = (asked = wish()) => JSON.stringify([state.photo?.number, chosen(), asked, fine]);
+const key = (asked = wish(), detail = fine) => JSON.stringify([state.photo?.number, chosen(), asked, detail]);
 
 /** The emotions in words: `70 % happy and 30 % sad`. */
 function told() {
@@ -113,6 +114,7 @@ async function fetchResult(asked) {
 async function work() {
   if (!chosen().length || isLive()) return;
   if (results.has(key())) show(key());
+  watchLate();
   if (working) return;
   working = true;
   try {
@@ -125,8 +127,19 @@ async function work() {
     }
   } finally {
     working = false;
+    root.classList.remove('busy');
     settle();
   }
+}
+
+let late;
+
+/** What takes long shimmers, or a click would seem lost; a moving hand, and detail alone, make nothing shimmer. */
+function watchLate() {
+  const lacks = () => working && ![key(), key(wish(), false)].includes(onScreen);
+  if (!lacks()) root.classList.remove('busy');
+  clearTimeout(late);
+  late = setTimeout(() => root.classList.toggle('busy', lacks()), LATE);
 }
 
 function show(name) {
