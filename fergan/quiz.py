@@ -96,7 +96,10 @@ class Quiz:
         """
         self._engine = engine
         self._secret = secret or secrets.token_bytes(32)
-        configs = [engine.models[name].config for name in engine.generators]
+        ours = [name for name in engine.generators if engine.models[name].preset != "published"]
+        self.generators = ours or engine.generators
+        """Those whose faces are asked about: a student project's blurs would be no question beside others."""
+        configs = [engine.models[name].config for name in self.generators]
         # One size and colour for all: a face must not be told by the shape of its picture.
         self._size = min((int(config["image_size"]) for config in configs), default=48)
         self._channels = min((int(config["channels"]) for config in configs), default=1)
@@ -120,7 +123,7 @@ class Quiz:
 
     def _modes(self) -> dict[str, tuple[str, ...]]:
         """The modes that can be played, each with the answers that may be given."""
-        networks = tuple(self._engine.generators)
+        networks = tuple(self.generators)
         playable = {"real": bool(networks and self.photos), "which": len(networks) > 1}
         answers = {"real": (REAL, FAKE), "which": networks}
         return {mode: answers[mode] for mode in MODES if playable[mode] and self._emotions(mode)}
@@ -128,7 +131,7 @@ class Quiz:
     def _emotions(self, mode: str) -> list[int]:
         """Labels that photos have and every network draws: no emotion may give an answer away."""
         found = set(range(len(emotions.EMOTIONS)))
-        for name in self._engine.generators:
+        for name in self.generators:
             found &= {emotions.index(emotion) for emotion in self._engine.drawn_emotions(name)}
         if mode == "real" and self.photos:
             found &= set(self.photos.asked.labels.tolist()) & set(self.photos.reference.labels.tolist())
@@ -187,7 +190,7 @@ class Quiz:
         rounds = []
         for label in deck[:ROUNDS].tolist():
             row = next(photos[label], None) if photos and rng.integers(2) else None
-            model = str(rng.choice(self._engine.generators)) if row is None else None
+            model = str(rng.choice(self.generators)) if row is None else None
             seed = int(rng.integers(QUIZ_SEEDS)) if row is None else row
             rounds.append(Round(mode, label, model, seed))
         return rounds
@@ -267,7 +270,7 @@ class Quiz:
     ) -> Iterator[Known]:
         """Faces that none of the quiz's is among; every class has the same emotions."""
         for place, answer in enumerate(self.answers[mode]):
-            models = [answer] if mode == "which" else self._engine.generators
+            models = [answer] if mode == "which" else self.generators
             for start in range(0, len(labels), CHUNK):
                 part = labels[start : start + CHUNK]
                 if answer == REAL and rows is not None and self.photos:

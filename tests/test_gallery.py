@@ -15,7 +15,8 @@ from fergan import checkpoint
 from fergan.emotions import EMOTIONS
 from fergan.engine import Engine
 from fergan.metrics import METRICS
-from fergan.ui import cards, gallery, theme
+from fergan.ui import cards, gallery, models, theme
+from tests import factory
 from tests.asking import asking
 from tests.test_app import _colour, _contrast
 
@@ -266,6 +267,16 @@ def test_the_first_pair_is_two_generators_where_there_are_two(engine, engine_of)
     assert gallery.first_pair(engine_of(cgan={}, judge={})) == ("cgan", "judge")
     assert gallery.first_pair(engine_of(cgan={})) == ("cgan", "cgan")
     assert gallery.first_pair(engine_of(judge={})) == ("judge", "judge")
+
+
+def test_the_first_pair_is_the_best_and_what_it_grew_from(weights, tmp_path):
+    factory.write_checkpoint(tmp_path / "first", "cgan", "published", images_seen=78_080, noise_dim=8)
+    both = Engine([weights, tmp_path], device="cpu")
+    assert gallery.first_pair(both) == ("acgan", "first")
+    [line] = [fact["line"] for fact in models.facts(both) if fact["name"] == "first"]
+    assert (
+        line == "cGAN, the student project's system, bugs included, trained: it has seen 78.1 thousand faces."
+    )
 
 
 # --- what the page and scripts ask ---

@@ -80,6 +80,15 @@ def test_modes_follow_from_what_there_is(weights, fer, alone):
     assert list(Quiz(Engine([weights], device="cpu", real_faces=fer)).answers) == ["real", "which"]
 
 
+def test_a_student_projects_blurs_are_no_question_beside_others(weights, tmp_path):
+    factory.write_checkpoint(tmp_path / "before", "cgan", "published", noise_dim=8)
+    player = Quiz(Engine([weights, tmp_path], device="cpu"))
+    assert player.answers == {"which": ("acgan", "cgan")}
+    assert {one.model for one in rounds(player, "which", 20)} == {"acgan", "cgan"}
+    factory.write_checkpoint(tmp_path / "older", "acgan", "published", noise_dim=8)
+    assert Quiz(Engine([tmp_path], device="cpu")).answers == {"which": ("before", "older")}
+
+
 def test_a_config_may_leave_its_size_to_the_default(weights, tmp_path):
     shutil.copytree(weights / "acgan", tmp_path / "acgan")
     path = tmp_path / "acgan" / "config.json"

@@ -44,9 +44,10 @@ def build(engine: Engine) -> None:
 
 
 def first_pair(engine: Engine) -> tuple[str, str]:
-    """The models that the tab opens with: the page's own, and another, a generator where there is one."""
+    """The models that the tab opens with: the page's own, and what it grew from, or else another generator, or any."""
     left = models.default(engine.generators) if engine.generators else next(iter(engine.models))
-    others = [name for name in (*engine.generators, *engine.models) if name != left]
+    before = [name for name in engine.generators if engine.models[name].preset == "published"]
+    others = [name for name in (*before, *engine.generators, *engine.models) if name != left]
     return left, others[0] if others else left
 
 

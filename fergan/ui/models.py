@@ -10,6 +10,7 @@ from fergan.metrics import METRICS, is_number
 
 TITLES = {
     "cgan": "cGAN",
+    "cgan-published": "cGAN, published",
     "acgan": "AC-GAN",
     "dcgan": "DCGAN",
     "stylegan": "StyleGAN",
@@ -124,7 +125,8 @@ def _line(engine: Engine, name: str) -> str:
     found = engine.models[name]
     if not found.images_seen:
         return f"{title(found.model)}, not trained yet: its faces are noise."
-    return f"{title(found.model)}, trained: it has seen {_round(found.images_seen)} faces."
+    whose = f", {PRESETS['published']}" if found.preset == "published" else ""
+    return f"{title(found.model)}{whose}, trained: it has seen {_round(found.images_seen)} faces."
 
 
 def _terms(engine: Engine, name: str) -> list[tuple[str, str]]:

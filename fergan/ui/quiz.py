@@ -44,7 +44,7 @@ def build(engine: Engine) -> None:
         "emotions": EMOTIONS,
         "rounds": ROUNDS,
         "answers": quiz.answers,
-        "models": {name: models.title(name) for name in engine.generators},
+        "models": {name: models.title(name) for name in quiz.generators},
         "machines": {
             name: {"title": title, "line": line}
             for name, (title, line) in MACHINES.items()
