@@ -79,7 +79,8 @@ def test_no_face_waits_because_others_are_being_read(engine, monkeypatch):
         return np.full((len(faces), 7), 1 / 7)
 
     monkeypatch.setattr(engine, "classify", slow)
-    readers = [threading.Thread(target=verbs["read"], args=([FACE],)) for _ in range(AT_ONCE + 1)]
+    others = [[data_uri(np.full((48, 48), grey, np.uint8))] for grey in range(AT_ONCE + 1)]
+    readers = [threading.Thread(target=verbs["read"], args=(faces,)) for faces in others]
     drawn = []
     drawer = threading.Thread(target=lambda: drawn.append(verbs["draw"](ASKED)))
     try:
