@@ -64,7 +64,7 @@ def first_sheet(page: Page, address: str, deadline: float) -> None:
             page.wait_for_selector(".cell img[src]")
             return
         except Exception as error:
-            if "ERR_CONNECTION_REFUSED" not in str(error):
+            if not any(words in str(error) for words in ("ERR_CONNECTION_REFUSED", "chrome-error")):
                 raise
             time.sleep(0.05)
     raise SystemExit("The page did not come within a minute.")
