@@ -18,10 +18,9 @@ from typing import TYPE_CHECKING, Any
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# What is no number, as 3500m, would be ignored for all cores.
 _threads = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
-if not _threads.isdecimal() or not int(
-    _threads
-):  # what is no number, as 3500m, would be ignored for all cores
+if not _threads.isdecimal() or not int(_threads):
     os.environ["OMP_NUM_THREADS"] = "1"
 
 if TYPE_CHECKING:

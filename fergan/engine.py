@@ -160,9 +160,8 @@ class Engine:
             with torch.inference_mode():  # which each thread has to say for itself
                 return drawer.face(moment)
 
-        if (
-            self._hands and len(moments) > 1
-        ):  # a face alone waits for no sheet, and a sheet for no more than a few faces
+        # a face alone waits for no sheet, and a sheet for no more than a few faces of another
+        if self._hands and len(moments) > 1:
             for first in range(0, len(moments), MOST_HANDS):
                 faces += self._hands.map(draw, moments[first : first + MOST_HANDS])
         else:

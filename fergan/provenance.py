@@ -35,6 +35,10 @@ _XMP = """<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>
 _SETTINGS = re.compile(r'fergan:settings="([^"]*)"')
 
 
+class Foreign(ValueError):
+    """A picture that says nothing of us: a photo, say."""
+
+
 @dataclass(frozen=True)
 class Record:
     """The settings that a picture was made with."""
@@ -218,7 +222,7 @@ def read(source: bytes | Path) -> Record:
     if text is None:
         packet = packet if isinstance(packet, str) else packet.decode("utf-8", "replace")
         if (found := _SETTINGS.search(packet)) is None:
-            raise ValueError("This picture does not say that it was made here.")
+            raise Foreign("This picture does not say that it was made here.")
         text = html.unescape(found[1])
     return _parse(text)
 

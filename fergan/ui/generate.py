@@ -11,6 +11,7 @@ import gradio as gr
 
 from fergan.emotions import EMOTIONS
 from fergan.engine import LAST_SEED, Engine
+from fergan.provenance import Foreign
 from fergan.ui import models
 from fergan.ui.server import Answer, Verb, answering, received, remembered, sentence
 from fergan.ui.sheet import (
@@ -114,10 +115,8 @@ def _settings(encoded: str, engine: Engine) -> Answer:
     """
     try:
         record = drawn_by(received(encoded), engine)
-    except ValueError as error:
-        if "does not say that it was made here" in str(error):
-            raise ValueError(f"{error} To change or read a photo, open Translate or Recognise.") from error
-        raise
+    except Foreign as error:
+        raise ValueError(f"{error} To change or read a photo, open Translate or Recognise.") from error
     emotion = max(record.emotion, key=lambda name: record.emotion[name])
     seed, count = record.sheet or (record.seed, record.count)
     sheet = Sheet(record.model, emotion, seed, count, record.truncation)
