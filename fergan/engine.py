@@ -96,6 +96,11 @@ class Engine:
         return [name for name in self.generators if self.models[name].model == "stylegan"]
 
     @property
+    def published(self) -> list[str]:
+        """Names of the models that are a student project's own system: here to be compared with."""
+        return [name for name, said in self.models.items() if said.preset == "published"]
+
+    @property
     def classifiers(self) -> list[str]:
         """Names of the models that read a face's emotion: those that `classify` takes."""
         return self._registry.of_kind("classifier")

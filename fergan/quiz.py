@@ -96,7 +96,7 @@ class Quiz:
         """
         self._engine = engine
         self._secret = secret or secrets.token_bytes(32)
-        ours = [name for name in engine.generators if engine.models[name].preset != "published"]
+        ours = [name for name in engine.generators if name not in engine.published]
         self.generators = ours or engine.generators
         """Those whose faces are asked about: a student project's blurs would be no question beside others."""
         configs = [engine.models[name].config for name in self.generators]

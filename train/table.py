@@ -5,10 +5,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from fergan import checkpoint
-from fergan.emotions import EMOTIONS
+import torch
+
+from fergan import checkpoint, data
+from fergan.emotions import EMOTIONS, index
+from fergan.images import to_model
 from fergan.models import MODELS
 from train import run, transfer
+from train.features import BATCH
 from train.report import REPORT
 
 HEAD = (
@@ -39,9 +43,25 @@ class TableConfig:
         default=(), metadata={"help": "runs of train.classifier, or checkpoints of classifiers"}
     )
 
+    data: str = field(
+        default="",
+        metadata={"help": "FER2013: adds what each reads of the faces of --among; empty: does not"},
+    )
+    among: str = field(
+        default="happy,neutral,sad,surprise",
+        metadata={"help": "emotions of which all are to choose then: the students' four"},
+    )
+
     def __post_init__(self) -> None:
         if not self.folders:
             raise ValueError("Name at least one folder of a run or of a checkpoint.")
+        if len(self.labels) < 2:
+            raise ValueError(f"--among needs two emotions or more; got {self.among!r}.")
+
+    @property
+    def labels(self) -> list[int]:
+        """FER2013 labels of `among`, rising."""
+        return sorted({index(name) for name in self.among.split(",")})
 
 
 def facts(folder: Path) -> dict[str, Any] | None:
@@ -86,6 +106,32 @@ def row(folder: Path, found: dict[str, Any]) -> list[str]:
     ]
 
 
+@torch.inference_mode()
+def among(folder: Path, place: str, labels: list[int]) -> str:
+    """How many of PrivateTest's faces of these labels a network reads right where it may answer with these alone.
+
+    Networks that know more emotions than others are compared so; empty where a run left no checkpoint.
+
+    Raises:
+        FileNotFoundError, ValueError: a broken checkpoint, no such data, or none of these faces in it.
+    """
+    kept = [path for path in (folder, folder / "checkpoint") if (path / checkpoint.CONFIG).is_file()]
+    if not kept:
+        return ""
+    described, network = checkpoint.load(kept[0])
+    config = described.build_config()
+    faces = data.load(Path(place), size=config.image_size, channels=config.channels)
+    faces = faces.split("PrivateTest", clean=False)
+    faces = faces.subset(torch.isin(faces.labels, torch.tensor(labels)))
+    if not len(faces):
+        raise ValueError(
+            f"{place} has no face of {', '.join(EMOTIONS[label] for label in labels)} in PrivateTest."
+        )
+    logits = torch.cat([network(to_model(images)) for images in faces.images.split(BATCH)])
+    answers = torch.tensor(labels)[logits[:, labels].argmax(dim=1)]
+    return f"{(answers == faces.labels).double().mean().item():.1%}"
+
+
 def folds(folder: Path) -> str | None:
     """One line for a cross-validation, where the folder holds one."""
     path = folder / "folds.json"
@@ -101,18 +147,22 @@ def table(config: TableConfig) -> str:
     Raises:
         ValueError: no folder holds a classifier.
     """
-    lines, commands, crossed = [], [], []
+    lines, commands, crossed, head = [], [], [], list(HEAD)
+    if config.data:
+        head.append("PrivateTest among " + ", ".join(EMOTIONS[label] for label in config.labels))
     for folder in map(Path, config.folders):
         if found := facts(folder):
             lines.append(row(folder, found))
+            if config.data:
+                lines[-1].append(among(folder, config.data, config.labels))
             if line := found["training"].get("command"):
                 commands.append(f"- {folder.name}: `{line}`")
         if told := folds(folder):
             crossed.append(f"- {told}")
     if not lines and not crossed:
         raise ValueError(f"None of {', '.join(config.folders)} holds a trained classifier.")
-    marks = ["---", "---"] + ["---:"] * (len(HEAD) - 2)
-    text = ["\n".join("| " + " | ".join(line) + " |" for line in [list(HEAD), marks, *lines])]
+    marks = ["---", "---"] + ["---:"] * (len(head) - 2)
+    text = ["\n".join("| " + " | ".join(line) + " |" for line in [head, marks, *lines])]
     text += ["\n".join(part) for part in (commands, crossed) if part]
     published = "\n".join(f"| {name} | {value} |" for name, value in PUBLISHED)
     text.append(f"| published, four emotions | accuracy |\n| --- | --- |\n{published}")

@@ -46,7 +46,7 @@ def build(engine: Engine) -> None:
 def first_pair(engine: Engine) -> tuple[str, str]:
     """The models that the tab opens with: the page's own, and what it grew from, or else another generator, or any."""
     left = models.default(engine.generators) if engine.generators else next(iter(engine.models))
-    before = [name for name in engine.generators if engine.models[name].preset == "published"]
+    before = [name for name in engine.generators if name in engine.published]
     others = [name for name in (*before, *engine.generators, *engine.models) if name != left]
     return left, others[0] if others else left
 

@@ -125,7 +125,7 @@ def _line(engine: Engine, name: str) -> str:
     found = engine.models[name]
     if not found.images_seen:
         return f"{title(found.model)}, not trained yet: its faces are noise."
-    whose = f", {PRESETS['published']}" if found.preset == "published" else ""
+    whose = f", {PRESETS['published']}" if name in engine.published else ""
     return f"{title(found.model)}{whose}, trained: it has seen {_round(found.images_seen)} faces."
 
 
