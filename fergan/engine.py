@@ -97,7 +97,7 @@ class Engine:
 
     @property
     def published(self) -> list[str]:
-        """Names of the models that are a student project's own system: here to be compared with."""
+        """Names of the models of the preset `published`: a student project's own system, to be compared with."""
         return [name for name, said in self.models.items() if said.preset == "published"]
 
     @property

@@ -15,11 +15,13 @@ TITLES = {
     "dcgan": "DCGAN",
     "stylegan": "StyleGAN",
     "stargan": "StarGAN",
+    "stargan-published": "StarGAN, published",
     "guided": "Guided",
     "classifier": "Classifier",
     "judge": "Judge",
     "teacher": "Teacher",
     "guide": "Guide",
+    "m1": "M1",
 }
 WHAT = {
     "cgan": "Draws a face that shows the emotion asked for; its opponent is told the emotion too",
@@ -30,7 +32,11 @@ WHAT = {
     "classifier": "Says which emotion a face shows",
 }
 """What a model does, by its architecture or else by its kind."""
-PRESETS = {"fixed": "our own recipe", "published": "the student project's system, bugs included"}
+PRESETS = {
+    "fixed": "our own recipe",
+    "published": "the student project's system, bugs included",
+    **{f"m{n}": "the student project's network" for n in range(1, 6)},
+}
 FAVOURITES = ("stylegan", "acgan", "guided")
 """The model of a kind that a page opens with is the first of these that is there, the best measured, else the first of all."""
 
@@ -103,9 +109,10 @@ def sentence(engine: Engine, name: str) -> str:
 
 
 def untaught(engine: Engine, name: str) -> list[str]:
-    """The emotions that a translator was not taught, where its run named those that it was; it may be asked for all."""
-    known = str(engine.models[name].training.get("emotions") or ",".join(EMOTIONS)).split(",")
-    return [emotion for emotion in EMOTIONS if emotion not in known]
+    """The emotions that a model was not taught, where its run or its config names those that it was."""
+    found = engine.models[name]
+    known = found.training.get("emotions") or found.config.get("emotions") or ",".join(EMOTIONS)
+    return [emotion for emotion in EMOTIONS if emotion not in str(known).split(",")]
 
 
 def origin(engine: Engine, name: str) -> list[tuple[str, str]]:

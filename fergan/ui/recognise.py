@@ -38,7 +38,15 @@ def build(engine: Engine) -> None:
     readers = engine.classifiers
     facts = {
         "emotions": EMOTIONS,
-        "models": [{"name": name, "title": _who(name)} for name in readers],
+        "models": [
+            {
+                "name": name,
+                "title": _who(name),
+                "line": models.sentence(engine, name),
+                "untaught": models.untaught(engine, name),
+            }
+            for name in readers
+        ],
         "model": _default(readers) if readers else None,
         "missing": None if readers else UNREADABLE,
         "examples": [emotion for emotion, _ in _EXAMPLES] if engine.generators else [],

@@ -37,7 +37,8 @@ async function rowsOf(file, run) {
     return [{file: file.name, error: error.message}];
   }
   if (photo.src) URL.revokeObjectURL(photo.src);
-  const ask = () => askServer(server.recognise, {photo: photo.content, model: state.model});
+  const {name: model, untaught} = reader(); // another may be chosen while it reads
+  const ask = () => askServer(server.recognise, {photo: photo.content, model});
   let answer = await ask();
   for (let tries = 1; answer.lost && tries < TRIES && table.running === run; tries++) {
     batchSaid.textContent = `No answer for ${file.name}: trying again`;
@@ -46,7 +47,7 @@ async function rowsOf(file, run) {
   }
   if (answer.error) return [{file: file.name, error: answer.error}];
   if (!answer.faces.length) return [{file: file.name, error: answer.sentence}];
-  return answer.faces.map((face, place) => ({file: file.name, number: place + 1, face}));
+  return answer.faces.map((face, place) => ({file: file.name, number: place + 1, face, untaught}));
 }
 
 function addRow(row) {
@@ -74,7 +75,7 @@ function addRow(row) {
     const share = row.face.probabilities[name];
     cell.dataset.emotion = name;
     cell.style.setProperty('--share', `${Math.round(44 * share)}%`); // with more, the dark page's numbers would be hard to read
-    cell.textContent = percent(share);
+    cell.textContent = row.untaught.includes(name) ? '–' : percent(share);
   }
 }
 
@@ -96,9 +97,10 @@ function csv() {
     return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
   };
   const lines = [['file', 'face', ...facts.emotions, 'strongest', 'error']];
-  for (const {file, number, face, error} of table.rows) {
+  for (const {file, number, face, untaught, error} of table.rows) {
+    const share = (name) => face && !untaught.includes(name) ? face.probabilities[name].toFixed(4) : '';
     lines.push([
-      file, number ?? '', ...facts.emotions.map((name) => face ? face.probabilities[name].toFixed(4) : ''),
+      file, number ?? '', ...facts.emotions.map(share),
       face ? strongest(face) : '', error ?? '',
     ]);
   }

@@ -107,6 +107,7 @@ element.addEventListener('change', ({target}) => {
   if (target === field.file) { take([...target.files]); target.value = ''; }
   if (target === field.model) {
     state.model = target.value;
+    paintReader();
     if (state.photo && !isLive()) readPhoto(state.photo);
   }
 });
@@ -118,7 +119,9 @@ const publish = () => { if (mine()) writeLink({tab: 'recognise'}); };
 
 field.overlay.value = memory.get('overlay') ?? 70;
 field.model.replaceChildren(...facts.models.map(({name, title}) => new Option(title, name)));
-$('.reader').hidden = facts.models.length < 2;
+const paintReader = () => { $('.model-line').textContent = reader()?.line ?? ''; };
+$('.reader').hidden = $('.model-line').hidden = facts.models.length < 2;
+paintReader();
 paintOverlay();
 if (facts.missing) {
   for (const control of $$('.sources button, .sources input')) control.disabled = true;

@@ -14,6 +14,7 @@ const state = {model: facts.model, photo: null, answer: null, face: 0, emotion: 
 
 const percent = (share) => share < 0.005 ? '<1 %' : share >= 0.995 ? '>99 %' : `${Math.round(share * 100)} %`;
 const strongest = (face) => face.strongest;
+const reader = () => facts.models.find(({name}) => name === state.model);
 const enter = (name) => { root.dataset.state = name; };
 const isLive = () => root.dataset.state === 'live';
 const isDone = () => ['done', 'batch-done'].includes(root.dataset.state);
@@ -133,10 +134,11 @@ function paintReading() {
   }
   for (const bar of $$('.read-bar')) {
     const share = face.probabilities[bar.dataset.emotion];
-    bar.disabled = false;
-    bar.setAttribute('aria-label', `${bar.dataset.emotion}, ${percent(share)}`);
+    const unknown = reader().untaught.includes(bar.dataset.emotion); // it cannot read it, which is no reading of 0
+    bar.disabled = unknown;
+    bar.setAttribute('aria-label', `${bar.dataset.emotion}, ${unknown ? 'never taught' : percent(share)}`);
     bar.querySelector('.track span').style.width = `${100 * share}%`;
-    bar.querySelector('.percent').textContent = percent(share);
+    bar.querySelector('.percent').textContent = unknown ? '–' : percent(share);
     bar.classList.toggle('strongest', bar.dataset.emotion === strongest(face));
   }
   $('[data-seen=face]').src = face.crop;
