@@ -93,6 +93,17 @@ def test_all_measures_every_generator_and_the_published_ones(inside):
     assert "`python -m train.evaluate --all --n 70 --cpu`" in text
 
 
+def test_a_published_one_that_ships_is_measured_once(place, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("weights", "runs"):
+        shutil.copytree(place / name, tmp_path / name)
+    first = Path("runs/cgan/checkpoints/0000000032")
+    shutil.copytree(first, "weights/cgan-published")
+    assert evaluate.everything() == [Path("weights/acgan"), Path("weights/cgan-published")]
+    save(Path("runs/other/checkpoints/0000000064"), "cgan", "published", noise_dim=4)
+    assert evaluate.everything()[2:] == [Path("runs/other/checkpoints/0000000064")]
+
+
 def test_real_faces_are_read_once(inside, monkeypatch):
     evaluate.Evaluation(config("weights/acgan"))
     monkeypatch.setattr(features.Classifier, "features", lambda self, images: pytest.fail("read again"))

@@ -243,19 +243,20 @@ def is_generator(folder: Path) -> bool:
 
 
 def everything() -> list[Path]:
-    """Every generator in weights/ and weights/published/, and the last published ones of runs/.
+    """Every generator in weights/, and of runs/ the last published ones, but for those that weights/ holds.
 
     Raises:
         ValueError: there is none, or a broken checkpoint.
     """
     runs = [sorted(folder.glob(f"checkpoints/*/{checkpoint.CONFIG}")) for folder in sorted(RUNS.glob("*"))]
     lasts = [configs[-1].parent for configs in runs if configs]
-    ours = [
-        path.parent
-        for depth in ("*", "published/*")
-        for path in sorted(ROOT.glob(f"{depth}/{checkpoint.CONFIG}"))
+    ours = sorted(path.parent for path in ROOT.glob(f"*/{checkpoint.CONFIG}"))
+    shipped = {checkpoint.fingerprint(folder) for folder in ours}
+    published = [
+        folder
+        for folder in lasts
+        if checkpoint.describe(folder).preset == "published" and checkpoint.fingerprint(folder) not in shipped
     ]
-    published = [folder for folder in lasts if checkpoint.describe(folder).preset == "published"]
     if not (found := [folder for folder in ours + published if is_generator(folder)]):
         raise ValueError(f"There is no generator in {ROOT}/: train one with `python -m train.gan`.")
     return found
