@@ -97,8 +97,8 @@ class Engine:
 
     @property
     def published(self) -> list[str]:
-        """Names of the models of the preset `published`: a student project's own system, to be compared with."""
-        return [name for name, said in self.models.items() if said.preset == "published"]
+        """Names of the models that are a student project's own system: here to be compared with."""
+        return [name for name, slot in self._registry.slots.items() if slot.published]
 
     @property
     def classifiers(self) -> list[str]:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from fergan import checkpoint, hub
-from fergan.models import preset
+from fergan.models import PUBLISHED, preset
 from fergan.models.layers import FaceGenerator
 
 Places = str | Path | Sequence[str | Path]
@@ -30,6 +30,11 @@ class Slot:
     def kind(self) -> str:
         """What the model does: a key of UNABLE, or an embedder."""
         return preset(self.checkpoint.model, self.checkpoint.preset).kind
+
+    @property
+    def published(self) -> bool:
+        """Whether it is a student project's own system, to be compared with."""
+        return self.checkpoint.preset in PUBLISHED
 
 
 class Registry:
@@ -54,6 +59,8 @@ class Registry:
                 slot = Slot(folder, checkpoint.describe(folder), checkpoint.fingerprint(folder))
                 if slot.kind != "embedder":  # of use in training alone
                     self.slots[name] = slot
+        # a student project's own systems come last: nobody is to meet one who did not choose it
+        self.slots = dict(sorted(self.slots.items(), key=lambda item: item[1].published))
         if not self.slots:
             raise ValueError(f"No model found in {', '.join(map(str, places)) or 'no source'}.")
 

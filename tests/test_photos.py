@@ -64,7 +64,7 @@ def batch(*shape):
 
 
 def test_translators_are_listed(engine):
-    assert engine.translators == ["colour", "flat", "guided", "published", "stargan"]
+    assert engine.translators == ["colour", "flat", "guided", "stargan", "published"]
 
 
 @pytest.mark.parametrize("model", ["stargan", "colour", "flat", "published", "guided"])
@@ -120,7 +120,7 @@ def test_weights_are_normalised_and_no_faces_are_none(engine):
         (
             "judge",
             {},
-            "The model judge changes no faces; choose one of colour, flat, guided, published, stargan",
+            "The model judge changes no faces; choose one of colour, flat, guided, stargan, published",
         ),
         ("none", {}, "There is no model 'none'"),
         ("stargan", {"faces": np.zeros((2, 48, 48))}, "got float64"),

@@ -74,6 +74,19 @@ def test_a_hub_id_is_fetched(house, monkeypatch):
     assert engine.generate("someone/faces", np.eye(7)[:1], [0]).shape == (1, 48, 48)
 
 
+def test_what_students_published_comes_last(tmp_path):
+    for name, model, preset in (
+        ("a", "cgan", "published"),
+        ("b", "classifier", "m1"),
+        ("c", "classifier", "teacher"),
+        ("d", "acgan", "fixed"),
+    ):
+        factory.write_checkpoint(tmp_path / name, model, preset)
+    found = Engine([tmp_path], device="cpu")
+    assert (list(found.models), found.published) == (["c", "d", "a", "b"], ["a", "b"])
+    assert (found.generators, found.classifiers) == (["d", "a"], ["c", "b"])
+
+
 def test_an_embedder_is_no_model_of_the_page(house, tmp_path):
     factory.write_checkpoint(tmp_path / "identity", "identity", "simclr", width=8)
     assert sorted(Engine([house, tmp_path]).models) == ["acgan", "big", "cgan"]

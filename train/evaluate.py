@@ -21,7 +21,7 @@ from fergan import checkpoint, data, metrics
 from fergan.card import PICTURES, write_card
 from fergan.emotions import EMOTIONS, index, one_hot
 from fergan.metrics import METRICS
-from fergan.models import preset
+from fergan.models import PUBLISHED, preset
 from train import features, measure, plots, run
 from train.features import Faces
 from train.record import grid
@@ -255,7 +255,7 @@ def everything() -> list[Path]:
     published = [
         folder
         for folder in lasts
-        if checkpoint.describe(folder).preset == "published" and checkpoint.fingerprint(folder) not in shipped
+        if checkpoint.describe(folder).preset in PUBLISHED and checkpoint.fingerprint(folder) not in shipped
     ]
     if not (found := [folder for folder in ours + published if is_generator(folder)]):
         raise ValueError(f"There is no generator in {ROOT}/: train one with `python -m train.gan`.")

@@ -67,6 +67,9 @@ MODELS: dict[str, dict[str, Preset]] = {
     },
 }
 
+PUBLISHED = ("published", "m1", "m2", "m3", "m4", "m5")
+"""Presets that are a student project's own system: here to be compared with."""
+
 
 def preset(model: str, name: str) -> Preset:
     """The networks of a model by name.
